@@ -1,0 +1,46 @@
+# Every target prepares .venv first; only the package registry is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: serve test check bench docs lock clean
+
+$(VENV)/.service: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.service
+	$(BIN)/python -m pip install --quiet -r requirements-dev.lock
+	touch $@
+
+serve: $(VENV)/.service  ## the page and the API on 127.0.0.1:8000
+	$(BIN)/merl serve
+
+test: $(VENV)/.dev  ## the tests that run in minutes
+	$(BIN)/python -m pytest -m "not slow and not llm and not browser"
+
+check: $(VENV)/.dev  ## lint, types, import direction, and every test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "slow or llm or browser"
+
+bench: $(VENV)/.dev  ## speed and clinical benchmarks, written to benchmarks/results
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev  ## the documentation, with its links checked
+	$(BIN)/mkdocs build --strict
+
+lock: $(VENV)/.dev  ## resolve the dependencies anew
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra train --extra test --extra lint --extra llm-local --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache

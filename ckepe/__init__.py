@@ -1,0 +1,1 @@
+"""Verified prompts for ECG classes (Clinical Knowledge Enhanced Prompt Engineering)."""

@@ -1,0 +1,1 @@
+"""ECG knowledge as typed, sourced concepts."""

@@ -1,0 +1,1 @@
+"""MERL: ECG records and prompts in, zero-shot scores out."""

@@ -1,0 +1,1 @@
+"""Data sets of ECG records with reports or labels."""

@@ -1,0 +1,1 @@
+"""ECG file readers, one module per format family, found by content."""

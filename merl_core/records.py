@@ -1,0 +1,117 @@
+"""Record: one ECG recording, whatever file it came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merl_core.errors import InvalidRecordError
+
+STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+_CANONICAL = {lead.lower(): lead for lead in STANDARD_LEADS}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWarning:
+    """Something about a recording that was changed, or that is in doubt."""
+
+    code: str
+    """Stable snake-case name: `leads_derived`, `calibration_pulse_removed`, `gaps_interpolated`."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """What the recording device itself measured and printed; shown, never used for scores."""
+
+    measurements: dict[str, float] = field(default_factory=dict)
+    """`heart_rate_bpm`, `pr_ms`, `qrs_ms`, `qt_ms`, `qtc_ms`, `p_axis_deg`, `qrs_axis_deg`, ..."""
+    statements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Record:
+    """One ECG recording. Carries no name, number or other identity of the patient."""
+
+    signal: NDArray[np.float32]
+    """Shape (L, T), millivolts; NaN where the device recorded nothing."""
+    leads: tuple[str, ...]
+    """One name a row; standard leads in their standard spelling, `aVR` and not `AVR`."""
+    fs: float
+    """Samples per second."""
+    format: str = "array"
+    """`wfdb`, `dicom`, `scp`, `csv`, ..."""
+    sha256: str = ""
+    """Of the bytes of the file, or of the parts in the order of their names."""
+    start: datetime | None = None
+    age_years: float | None = None
+    sex: str | None = None
+    """`F` or `M`."""
+    device: DeviceReport = field(default_factory=DeviceReport)
+    derived_leads: tuple[str, ...] = ()
+    """Leads that the file lacks and that follow exactly from others (III from I and II)."""
+    warnings: tuple[RecordWarning, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check shape, rate and lead names."""
+        if self.signal.ndim != 2 or self.signal.shape[0] != len(self.leads):
+            msg = f"signal of shape {self.signal.shape} does not hold the {len(self.leads)} leads"
+            raise InvalidRecordError(msg)
+        if self.signal.shape[1] == 0:
+            msg = "the recording holds no samples"
+            raise InvalidRecordError(msg)
+        if not (np.isfinite(self.fs) and self.fs > 0):
+            msg = f"sampling rate {self.fs!r} is not a positive number of samples per second"
+            raise InvalidRecordError(msg)
+        repeated = {lead for lead in self.leads if self.leads.count(lead) > 1}
+        if repeated:
+            msg = f"lead {sorted(repeated)[0]!r} is named twice"
+            raise InvalidRecordError(msg)
+
+    @property
+    def sig_len(self) -> int:
+        """Number of samples of each lead."""
+        return int(self.signal.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.sig_len / self.fs
+
+
+def canonical_lead(name: str) -> str:
+    """Return the standard spelling of a lead name; other names come back stripped.
+
+    Accepts any case, and the decorations that files carry: `Lead II`, `ECG aVR`, `MDC_ECG_LEAD_V1`.
+    """
+    key = name.strip().lower().removeprefix("mdc_ecg_lead_")
+    for prefix in ("lead", "ecg", "ekg"):
+        key = key.removeprefix(prefix).strip(" _-:")
+    return _CANONICAL.get(key, name.strip())
+
+
+def select_leads(record: Record, leads: Sequence[str]) -> NDArray[np.float32]:
+    """Return the signal's rows in the order of `leads`, found by name.
+
+    Files differ in order (MIMIC-IV-ECG writes aVF before aVL) and in case (PTB-XL: "AVR").
+
+    Args:
+        record: The recording.
+        leads: Lead names in the order that the model was trained on.
+
+    Returns:
+        Array of shape (len(leads), T), millivolts.
+
+    Raises:
+        InvalidRecordError: A lead is missing.
+    """
+    row = {canonical_lead(lead): i for i, lead in enumerate(record.leads)}
+    missing = [lead for lead in leads if lead not in row]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        msg = f"lead {names} missing; the recording has {', '.join(record.leads)}"
+        raise InvalidRecordError(msg, code="missing_lead")
+    return record.signal[[row[lead] for lead in leads]]
