@@ -106,3 +106,11 @@ class Concept:
     def names(self) -> tuple[str, ...]:
         """The canonical name and every alias, without repetition."""
         return tuple(dict.fromkeys((self.canonical_name, *(a.text for a in self.aliases))))
+
+
+@dataclass(frozen=True, slots=True)
+class Terminology:
+    """One source with all concepts that were taken from it: what every loader returns."""
+
+    source: Source
+    concepts: tuple[Concept, ...]
