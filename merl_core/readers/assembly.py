@@ -1,0 +1,219 @@
+"""From what a parser found to a `Record`: names, units, doubts, and nothing that names a person."""
+
+import contextlib
+import re
+import warnings as python_warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merl_core.errors import InvalidRecordError
+from merl_core.records import DeviceReport, Record, RecordWarning, canonical_lead
+
+MAX_VALUES = 100_000_000
+"""Samples over all leads: 400 MB, or 23 hours of 12 leads at 100 Hz."""
+MIN_FS, MAX_FS = 20.0, 50_000.0
+PLAUSIBLE_SPAN_MV = (0.05, 15.0)
+"""Median over leads of the range that holds 99 % of a lead's samples."""
+
+_MILLIVOLTS = {"mv": 1.0, "millivolt": 1.0, "uv": 1e-3, "microvolt": 1e-3, "v": 1e3, "volt": 1e3}
+_MILLIVOLTS |= {"nv": 1e-6, "nanovolt": 1e-6}
+_BY_PERSON = re.compile(
+    r"\b(confirmed|over-?read|reviewed|referred|edited|interpreted|signed|ordered|requested|"
+    r"acquired|validated|befundet|bestätigt|confirmado|validé)\s+(by|von|por|par)\b"
+    r"|\b(attending|technician|operator|physician|doctor|patient(?:'s)? name|patient id|"
+    r"name|mrn)\s*:",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a parser collects on its way, to be made into a record by `assemble`."""
+
+    warnings: list[RecordWarning] = field(default_factory=list)
+
+    def warn(self, code: str, message: str) -> None:
+        """Note something that was changed or is in doubt; the same note is kept once."""
+        warning = RecordWarning(code, message)
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    @contextlib.contextmanager
+    def library_warnings(self) -> Iterator[None]:
+        """Turn what a library warns about into warnings of the record."""
+        with python_warnings.catch_warnings(record=True) as caught:
+            python_warnings.simplefilter("always")
+            yield
+        for warning in caught:
+            text = str(warning.message)
+            if not issubclass(warning.category, (DeprecationWarning, FutureWarning)):
+                self.warn(_code_of(text), text[:300])
+
+
+def _code_of(text: str) -> str:
+    lowered = text.lower()
+    if "crc" in lowered or "checksum" in lowered:
+        return "crc_mismatch"
+    if any(word in lowered for word in ("truncat", "ends after", "shorter", "incomplete")):
+        return "truncated"
+    return "reader_note"
+
+
+def millivolts_per(unit: str) -> float | None:
+    """Return how many mV one `unit` is, None if it is not a unit of voltage."""
+    key = unit.strip().strip("()[]").lower().replace("µ", "u").replace("μ", "u").replace("?v", "uv")
+    return _MILLIVOLTS.get(key) or _MILLIVOLTS.get(key.removesuffix("s"))
+
+
+def check_count(n_values: int) -> None:
+    """Refuse a recording of more values than are read, before memory is taken for it."""
+    if n_values > MAX_VALUES:
+        msg = f"the recording holds {n_values} values; up to {MAX_VALUES} are read"
+        raise InvalidRecordError(msg, code="too_large")
+
+
+def assemble(
+    signal: NDArray[Any],
+    leads: Sequence[str],
+    fs: float,
+    format_name: str,
+    findings: Findings,
+    *,
+    start: datetime | None = None,
+    age_years: float | None = None,
+    sex: str | None = None,
+    device: DeviceReport | None = None,
+) -> Record:
+    """Return the record of a parsed file, after the checks that hold for every format.
+
+    Args:
+        signal: Shape (L, T), millivolts, NaN where nothing was recorded.
+        leads: Names as the file spells them.
+        fs: Samples per second.
+        format_name: For `Record.format`.
+        findings: Warnings so far; more are added.
+        start: When the recording began.
+        age_years: The patient's age then; values outside of 0 to 130 are dropped.
+        sex: Any spelling; `F`, `M` or nothing remains.
+        device: The device's own measurements and statements.
+
+    Raises:
+        InvalidRecordError: No leads, no samples, no usable voltage, or an impossible rate.
+    """
+    if signal.ndim != 2 or not signal.size:
+        msg = f"the file holds no ECG samples (shape {signal.shape})"
+        raise InvalidRecordError(msg)
+    check_count(signal.size)
+    if not (np.isfinite(fs) and MIN_FS <= fs <= MAX_FS):
+        msg = f"a sampling rate of {fs!r} Hz is outside of {MIN_FS:g} to {MAX_FS:g} Hz"
+        raise InvalidRecordError(msg)
+    with np.errstate(over="ignore", invalid="ignore"):
+        signal = np.ascontiguousarray(signal, dtype=np.float32)
+    signal = _without_infinities(signal, findings)
+    signal, names = _unique_leads(signal, [canonical_lead(lead) for lead in leads], findings)
+    _check_amplitude(signal, names, findings)
+    return Record(
+        signal,
+        tuple(names),
+        float(fs),
+        format=format_name,
+        start=start.replace(tzinfo=None) if start else None,
+        age_years=age_years if age_years is not None and 0 <= age_years <= 130 else None,
+        sex=_sex(sex),
+        device=device or DeviceReport(),
+        warnings=tuple(findings.warnings),
+    )
+
+
+def clean_statements(statements: Sequence[str], identities: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the statements without those that name a person.
+
+    Args:
+        statements: As the device printed them.
+        identities: The patient's and the physicians' names and numbers, where the file has
+            them as fields of their own; a statement that repeats one is dropped.
+    """
+    words = {w.lower() for item in identities for w in re.findall(r"\w{3,}", str(item))}
+    kept: list[str] = []
+    for statement in statements:
+        text = " ".join(str(statement).split())
+        named = words & set(re.findall(r"\w{3,}", text.lower()))
+        if text and not named and not _BY_PERSON.search(text) and text not in kept:
+            kept.append(text[:500])
+    return tuple(kept[:200])
+
+
+def age_at(birth: datetime | None, when: datetime | None) -> float | None:
+    """Return the age in whole years at a time, None if either is unknown."""
+    if birth is None or when is None:
+        return None
+    before_birthday = (when.month, when.day) < (birth.month, birth.day)
+    return float(when.year - birth.year - before_birthday)
+
+
+def _sex(value: str | None) -> str | None:
+    first = (value or "").strip().upper()[:1]
+    return {"F": "F", "W": "F", "M": "M"}.get(first)
+
+
+def _without_infinities(signal: NDArray[np.float32], findings: Findings) -> NDArray[np.float32]:
+    infinite = np.isinf(signal)
+    if infinite.any():
+        findings.warn("not_finite", f"{int(infinite.sum())} infinite values read as not recorded")
+        signal = np.where(infinite, np.float32(np.nan), signal)
+    if not np.isfinite(signal).any():
+        msg = "no lead holds a single finite value"
+        raise InvalidRecordError(msg, code="unusable_signal")
+    return signal
+
+
+def _unique_leads(
+    signal: NDArray[np.float32], names: list[str], findings: Findings
+) -> tuple[NDArray[np.float32], list[str]]:
+    if len(names) != len(signal):
+        msg = f"{len(names)} lead names for {len(signal)} signals"
+        raise InvalidRecordError(msg)
+    kept: list[int] = []
+    unique: list[str] = []
+    for row, name in enumerate(names):
+        chosen = name or f"lead {row + 1}"
+        copy = 2
+        while chosen in unique:
+            chosen = f"{name} ({copy})"
+            copy += 1
+        if chosen != name and name:
+            first = kept[unique.index(name)]
+            if np.array_equal(signal[first], signal[row], equal_nan=True):
+                findings.warn("duplicate_lead", f"lead {name!r} is stored twice; read once")
+                continue
+            findings.warn(
+                "duplicate_lead", f"lead {name!r} is named twice; the second is {chosen!r}"
+            )
+        kept.append(row)
+        unique.append(chosen)
+    return signal if len(kept) == len(signal) else signal[kept], unique
+
+
+def _check_amplitude(signal: NDArray[np.float32], names: list[str], findings: Findings) -> None:
+    step = max(1, signal.shape[1] // 20_000)
+    spans: list[float] = []
+    for row, name in zip(signal[:, ::step], names, strict=True):
+        values = row[np.isfinite(row)]
+        if not values.size:
+            findings.warn("lead_empty", f"lead {name!r} holds no recorded value")
+            continue
+        low, high = np.percentile(values, (0.5, 99.5))
+        spans.append(float(high - low))
+    span = float(np.median(spans)) if spans else 0.0
+    low, high = PLAUSIBLE_SPAN_MV
+    if span > 0 and not low <= span <= high:
+        findings.warn(
+            "implausible_gain",
+            f"a typical lead spans {span:.3g} mV, where ECGs span {low:g} to {high:g}; "
+            "the file's gain or unit may be wrong",
+        )

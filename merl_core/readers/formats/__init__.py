@@ -1,0 +1,1 @@
+"""One module per format family; each offers `FORMATS`, found by the registry."""

@@ -1,0 +1,209 @@
+"""Tables and arrays without a standard: which axis is time, which column which lead, what unit.
+
+Each rule that is not stated in the file leaves a warning.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merl_core.errors import InvalidRecordError
+from merl_core.readers.assembly import Findings, assemble, check_count, millivolts_per
+from merl_core.records import STANDARD_LEADS, Record, canonical_lead
+
+COMMON_RATES = (
+    100, 120, 125, 128, 180, 200, 240, 250, 256, 257, 300, 320, 360, 400, 480, 500, 512, 600, 720,
+    800, 960, 1000, 1024, 1200, 2000, 4000,
+)  # fmt: skip
+"""Samples per second that ECG devices and collections use."""
+ASSUMED_DURATION_S = 10.0
+EIGHT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+_TIME_UNITS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0, "us": 1e-6}
+_TIME = re.compile(
+    r"(?:time|t|elapsed(?:[ _]time)?|zeit|tiempo|timestamp)[\s_]*[\[(]?"
+    r"(?P<unit>ms|us|s|secs?|seconds)?[\])]?",
+    re.IGNORECASE,
+)
+_INDEX = re.compile(
+    r"(?:unnamed.*|index|idx|#|n|no\.?|sample(?:s|[ _-]?(?:no|number|index|#))?)?", re.I
+)
+_UNIT_SUFFIX = re.compile(r"^(?P<name>.*?)[\s_]*[\[(_ ](?P<unit>[mµμunk]?v)[\])]?$", re.IGNORECASE)
+_NAMED_RATE = re.compile(r"(?<![\d.])(\d{2,5})[ _-]?hz", re.IGNORECASE)
+_MICROVOLT_SPAN = (15.0, 15_000.0)
+_MILLIVOLT_SPAN = (0.02, 15.0)
+
+
+@dataclass(slots=True)
+class Table:
+    """Numbers with what the file says about them."""
+
+    values: NDArray[Any]
+    """Two axes, time and leads in either order."""
+    names: Sequence[str] = field(default_factory=list)
+    """Of the columns (or of the leads), empty if the file gives none."""
+    fs: float | None = None
+    unit: str = ""
+
+
+def table_to_record(table: Table, format_name: str, findings: Findings, hint: str = "") -> Record:
+    """Return the recording in a table.
+
+    Rules where the file says nothing, each with a warning: the longer axis is time; twelve
+    columns are the standard leads in the standard order, eight are I, II, V1 to V6; the rate
+    follows from a time column, else from a file name with `500Hz`, else from the assumption that
+    the recording lasts ten seconds if that gives a rate in use; values that typically span 0.02
+    to 15 are millivolts, 15 to 15,000 microvolts.
+
+    Raises:
+        InvalidRecordError: `unknown_leads`, `unknown_rate` or `unknown_unit` if no rule fits.
+    """
+    values = np.asarray(table.values)
+    check_count(values.size)
+    if values.ndim != 2 or values.dtype.kind not in "iufb":
+        msg = f"an array of shape {values.shape} and type {values.dtype} is no recording"
+        raise InvalidRecordError(msg)
+    signal, names = _leads_first(values.astype(np.float64), list(table.names))
+    signal, names, fs = _without_time(signal, names, table.fs, findings)
+    signal, names, unit = _named_leads(signal, names, table.unit, findings)
+    rate = fs or table.fs or _assumed_rate(signal.shape[1], hint, findings)
+    scale = _scale(signal, unit, findings)
+    return assemble(signal * scale, names, rate, format_name, findings)
+
+
+def _leads_first(
+    values: NDArray[np.float64], names: list[str]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the values of shape (columns, T): by the number of names, else the longer is time."""
+    rows, columns = values.shape
+    if names and len(names) == columns and (len(names) != rows or rows >= columns):
+        return values.T, names
+    if names and len(names) == rows:
+        return values, names
+    return (values.T if rows >= columns else values), names
+
+
+def _without_time(
+    signal: NDArray[np.float64], names: list[str], fs: float | None, findings: Findings
+) -> tuple[NDArray[np.float64], list[str], float | None]:
+    """Take out time and index columns; return the rate that the time column tells."""
+    if len(signal) < 2 or signal.shape[1] < 3:
+        return signal, names, fs
+    keep = list(range(len(signal)))
+    rate = fs
+    for row in (0, 1):
+        if row >= len(signal) or not _is_ramp(signal[row]):
+            continue
+        name = names[row].strip() if row < len(names) else ""
+        time = _TIME.fullmatch(name)
+        if time and name:
+            rate = rate or _rate_of(
+                signal[row], _TIME_UNITS.get((time["unit"] or "").lower()), findings
+            )
+        elif name and not _INDEX.fullmatch(name):
+            continue
+        elif not name and rate is None and not np.all(np.diff(signal[row]) == 1):
+            rate = _rate_of(signal[row], None, findings)
+        keep.remove(row)
+    kept_names = [names[i] for i in keep] if len(names) == len(signal) else names
+    return signal[keep], kept_names, rate
+
+
+def _is_ramp(values: NDArray[np.float64]) -> bool:
+    """Return True for values that rise by one step throughout, as time and row numbers do."""
+    steps = np.diff(values)
+    return bool(np.all(steps > 0) and np.ptp(steps) <= 0.5 * np.median(steps) + 1e-9)
+
+
+def _rate_of(times: NDArray[np.float64], unit_s: float | None, findings: Findings) -> float | None:
+    step = float((times[-1] - times[0]) / (len(times) - 1))
+    if unit_s is None:
+        unit_s = 1.0 if step < 0.06 else 1e-3
+        word = "seconds" if unit_s == 1.0 else "milliseconds"
+        findings.warn("time_unit_assumed", f"time steps of {step:g} read as {word}")
+    rate = 1.0 / (step * unit_s)
+    nearest = min(COMMON_RATES, key=lambda common: abs(common - rate))
+    return float(nearest) if abs(nearest - rate) < 0.005 * rate else rate
+
+
+def _named_leads(
+    signal: NDArray[np.float64], names: list[str], unit: str, findings: Findings
+) -> tuple[NDArray[np.float64], list[str], str]:
+    """Return the rows that are leads, their names, and the unit if the names give one."""
+    if len(names) == len(signal):
+        cleaned = []
+        for name in names:
+            suffix = _UNIT_SUFFIX.match(name.strip())
+            is_lead = suffix is not None and canonical_lead(suffix["name"]) in STANDARD_LEADS
+            cleaned.append(suffix["name"] if suffix and is_lead else name)
+            unit = unit or (suffix["unit"] if suffix and is_lead else "")
+        leads = [canonical_lead(name) for name in cleaned]
+        known = [i for i, lead in enumerate(leads) if lead in STANDARD_LEADS]
+        if known:
+            left_out = [leads[i] for i in range(len(leads)) if not _may_be_lead(leads[i])]
+            if left_out:
+                findings.warn("signals_left_out", f"columns left out: {', '.join(left_out)[:200]}")
+            kept = [i for i in range(len(leads)) if _may_be_lead(leads[i])]
+            return signal[kept], [leads[i] for i in kept], unit
+    assumed = {12: STANDARD_LEADS, 8: EIGHT_LEADS}.get(len(signal))
+    if assumed is None:
+        msg = (
+            f"{len(signal)} columns without lead names; name them (I, II, V1, ...) in a first "
+            "line, or send 12 or 8 in the standard order"
+        )
+        raise InvalidRecordError(msg, code="unknown_leads")
+    findings.warn("leads_assumed", f"no lead names; read in the order {', '.join(assumed)}")
+    return signal, list(assumed), unit
+
+
+def _may_be_lead(lead: str) -> bool:
+    return lead in STANDARD_LEADS or bool(
+        re.fullmatch(r"v[x-z789]|V[3-9]R|[XYZ]|ML\w+", lead, re.I)
+    )
+
+
+def _assumed_rate(sig_len: int, hint: str, findings: Findings) -> float:
+    named = _NAMED_RATE.search(hint)
+    if named:
+        findings.warn("rate_assumed", f"no sampling rate in the file; {named[1]} Hz by its name")
+        return float(named[1])
+    rate = sig_len / ASSUMED_DURATION_S
+    if rate in COMMON_RATES:
+        findings.warn("rate_assumed", f"no sampling rate in the file; {rate:g} Hz if it lasts 10 s")
+        return rate
+    msg = f"no sampling rate for {sig_len} samples; add a time column, or a first line `# fs: 500`"
+    raise InvalidRecordError(msg, code="unknown_rate")
+
+
+def _scale(signal: NDArray[np.float64], unit: str, findings: Findings) -> float:
+    """Return the factor to millivolts: by the stated unit, else by the amplitude."""
+    if unit:
+        stated = millivolts_per(unit)
+        if stated is None:
+            msg = f"unit {unit!r} is not one of mV, uV, V"
+            raise InvalidRecordError(msg, code="unknown_unit")
+        return stated
+    span = typical_span(signal)
+    if _MICROVOLT_SPAN[0] <= span <= _MICROVOLT_SPAN[1]:
+        findings.warn("unit_assumed", f"no unit; a typical span of {span:.4g} read as microvolts")
+        return 1e-3
+    if _MILLIVOLT_SPAN[0] <= span < _MILLIVOLT_SPAN[1]:
+        findings.warn("unit_assumed", f"no unit; a typical span of {span:.4g} read as millivolts")
+        return 1.0
+    msg = f"no unit, and a typical span of {span:.4g} fits neither mV nor uV; name the unit"
+    raise InvalidRecordError(msg, code="unknown_unit")
+
+
+def typical_span(signal: NDArray[np.float64]) -> float:
+    """Return the median over leads of the range that holds 99 % of a lead's values."""
+    spans = []
+    for row in signal:
+        values = row[np.isfinite(row)]
+        if values.size:
+            low, high = np.percentile(values, (0.5, 99.5))
+            spans.append(float(high - low))
+    positive = [span for span in spans if span > 0]
+    return float(np.median(positive)) if positive else 0.0

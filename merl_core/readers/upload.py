@@ -1,0 +1,173 @@
+"""What was sent: files by name, archives opened, nothing outside of them ever touched."""
+
+import hashlib
+import io
+import stat
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+from xml.etree.ElementTree import ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+
+from merl_core.errors import InvalidRecordError
+
+MAX_UNPACKED_BYTES = 512 * 2**20
+MAX_MEMBERS = 1000
+MAX_RATIO = 200
+"""Of unpacked to packed size; real signals reach 40 (a flat lead in decimal digits)."""
+
+_ZIP = b"PK\x03\x04"
+_IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of an upload, with what its reader may ask about it."""
+
+    name: str
+    """Path within the upload, with `/`; for hints and companions, never to tell the format."""
+    content: bytes
+    siblings: Mapping[str, bytes] = field(default_factory=dict)
+    """Files of the same folder by bare name, this one included."""
+
+    @property
+    def head(self) -> bytes:
+        """The first 4 KiB."""
+        return self.content[:4096]
+
+    @cached_property
+    def root_tag(self) -> str:
+        """Local name of the XML root element, or an empty string if this is not XML.
+
+        Raises:
+            InvalidRecordError: The document declares entities (a way to exhaust or to spy).
+        """
+        start = self.head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00")
+        if not start.startswith(b"<"):
+            return ""
+        try:
+            for _, element in iterparse(io.BytesIO(self.content), events=("start",)):
+                return str(element.tag).rpartition("}")[2]
+        except DefusedXmlException as error:
+            msg = f"{self.name!r} declares XML entities, which are not read: {error}"
+            raise InvalidRecordError(msg, code="unsafe_file") from error
+        except (ParseError, ValueError, LookupError):
+            return ""
+        return ""
+
+    @cached_property
+    def text(self) -> str:
+        """The content as text; UTF-8 or UTF-16 where marked or valid, else Latin-1."""
+        if self.content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return self.content.decode("utf-16", errors="replace")
+        try:
+            return self.content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return self.content.decode("latin-1")
+
+
+def is_archive(content: bytes) -> bool:
+    """Return True for a zip that is not itself a format (`.npz`)."""
+    if not content.startswith(_ZIP):
+        return False
+    names = _member_names(content)
+    return not (names and all(name.endswith(".npy") for name in names))
+
+
+def _member_names(content: bytes) -> list[str]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return [info.filename for info in archive.infolist()]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return []
+
+
+def open_upload(files: Mapping[str, bytes]) -> list[Part]:
+    """Return the parts of an upload, members of zip archives included.
+
+    Args:
+        files: Content by name. Folders in a name are kept only to tell companions apart.
+
+    Raises:
+        InvalidRecordError: Nothing was sent, or an archive is broken, too large when unpacked,
+            or names files outside of itself.
+    """
+    unpacked: dict[str, bytes] = {}
+    for name, content in files.items():
+        if is_archive(content):
+            unpacked.update(_unzip(name, content))
+        else:
+            unpacked[_confined(name)] = content
+    unpacked = {k: v for k, v in unpacked.items() if not _is_ignored(k)}
+    if not any(unpacked.values()):
+        msg = "the upload is empty"
+        raise InvalidRecordError(msg, code="unknown_format")
+    folders: dict[str, dict[str, bytes]] = {}
+    for name, content in unpacked.items():
+        path = PurePosixPath(name)
+        folders.setdefault(str(path.parent), {})[path.name] = content
+    return [
+        Part(name, content, folders[str(PurePosixPath(name).parent)])
+        for name, content in sorted(unpacked.items())
+    ]
+
+
+def sha256(files: Mapping[str, bytes]) -> str:
+    """Return the digest of the files' bytes in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(files[name])
+    return digest.hexdigest()
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith(_IGNORED[0]) or PurePosixPath(name).name in _IGNORED[1:]
+
+
+def _confined(name: str) -> str:
+    """Return the name as a relative path inside the upload; refuse any other."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not path.name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        msg = f"file name {name!r} points outside of the upload"
+        raise InvalidRecordError(msg, code="unsafe_file")
+    return str(path)
+
+
+def _unzip(archive_name: str, content: bytes) -> dict[str, bytes]:
+    unpacked: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+            _check_members(archive_name, members, len(content))
+            for info in members:
+                unpacked[_confined(info.filename)] = archive.read(info)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        msg = f"archive {archive_name!r} cannot be unpacked: {error}"
+        raise InvalidRecordError(msg) from error
+    except (ValueError, LookupError, ArithmeticError) as error:
+        if isinstance(error, InvalidRecordError):
+            raise
+        msg = f"archive {archive_name!r} is broken: {error}"
+        raise InvalidRecordError(msg) from error
+    return unpacked
+
+
+def _check_members(archive_name: str, members: list[zipfile.ZipInfo], packed: int) -> None:
+    unpacked = sum(info.file_size for info in members)
+    if len(members) > MAX_MEMBERS:
+        msg = f"archive {archive_name!r} holds {len(members)} files; {MAX_MEMBERS} are read"
+        raise InvalidRecordError(msg, code="too_large")
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(packed, 4096):
+        msg = f"archive {archive_name!r} of {packed} bytes unpacks to {unpacked}"
+        raise InvalidRecordError(msg, code="too_large")
+    for info in members:
+        if stat.S_ISLNK(info.external_attr >> 16):
+            msg = f"archive {archive_name!r} holds the link {info.filename!r}"
+            raise InvalidRecordError(msg, code="unsafe_file")
+        if info.flag_bits & 0x1:
+            msg = f"archive {archive_name!r} is encrypted; send it without a password"
+            raise InvalidRecordError(msg)
