@@ -1,0 +1,204 @@
+"""The command `merl`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api import __version__
+from api.errors import KNOWN_ERRORS, problem_of
+from api.settings import load_settings
+
+if TYPE_CHECKING:
+    from api.schemas import ClassifyAnswer
+    from api.service import Service
+
+app = typer.Typer(
+    name="merl",
+    help="Zero-shot 12-lead ECG classification with verified prompts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+_out = Console()
+_err = Console(stderr=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Zero-shot 12-lead ECG classification with verified prompts."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """Serve the page and the API."""
+    import uvicorn
+
+    from api.app import create_app
+    from api.observation import configure_logging
+    from api.settings import prepare_data_dir
+
+    settings = load_settings(host=host, port=port)
+    prepare_data_dir(settings)
+    configure_logging(settings.log_level)
+    application = create_app(settings)
+    config = uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+    )
+    server = uvicorn.Server(config)
+
+    def give_up() -> None:
+        server.should_exit = True
+
+    application.state.merl.on_failed = give_up
+    _err.print(
+        f"merl-ckepe {__version__}: http://{settings.host}:{settings.port}/ (API: /docs)",
+        highlight=False,
+    )
+    server.run()
+    if application.state.merl.has_failed:
+        _err.print(f"merl: {application.state.merl.reason}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="ECG files; parts of WFDB are one record.")],
+    labels: Annotated[str | None, typer.Option(help="Classes in words, separated by ';'.")] = None,
+    label_set: Annotated[str | None, typer.Option(help="Name of a label set.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="A prompt set (JSON).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write the drawn ECG here (SVG).")] = None,
+) -> None:
+    """Score ECG files against classes named in words."""
+    from api.service import Classes, split_labels
+
+    classes = Classes(
+        split_labels([labels] if labels else []),
+        label_set,
+        prompts.read_text(encoding="utf-8") if prompts else None,
+    )
+    n_failed = 0
+    with _service() as service:
+        service.prompts_for(classes)
+        for group in _grouped(files):
+            try:
+                answer = service.classify(group, classes)
+                if plot is not None:
+                    plot.write_text(service.plot(group), encoding="utf-8")
+            except (OSError, *KNOWN_ERRORS) as error:
+                n_failed += 1
+                _report_failure(group[0], error, as_json=as_json)
+                continue
+            if as_json:
+                typer.echo(answer.model_dump_json())
+            else:
+                _show(group[0], answer)
+    if n_failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say what is installed and set, and try a classification."""
+    from api.doctor import examine
+
+    findings = examine(load_settings())
+    if as_json:
+        typer.echo(json.dumps([finding.as_dict() for finding in findings], indent=2))
+    else:
+        table = Table("check", "", "finding", box=None, pad_edge=False)
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.ok else "[red]fails[/]"
+            table.add_row(finding.name, mark, finding.detail)
+        _out.print(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _service() -> "closing[Service]":
+    from api.assembly import load_parts
+    from api.service import Service
+
+    return closing(Service(load_parts(load_settings())))
+
+
+def _grouped(paths: Sequence[Path]) -> list[list[Path]]:
+    """Return the paths of each record: the parts of a WFDB record share folder and stem."""
+    from api.uploads import is_companion
+
+    headers = {path.with_suffix("") for path in paths if path.suffix.lower() == ".hea"}
+    groups: dict[Path, list[Path]] = {}
+    for path in paths:
+        stem = path.with_suffix("")
+        is_part = stem in headers and is_companion(path.name)
+        groups.setdefault(stem if is_part else path, []).append(path)
+    return list(groups.values())
+
+
+def _report_failure(path: Path, error: Exception, *, as_json: bool) -> None:
+    detail = str(error)
+    if as_json:
+        code = "unreadable" if isinstance(error, OSError) else problem_of(error)[0]
+        typer.echo(json.dumps({"file": str(path), "error": {"code": code, "detail": detail}}))
+    else:
+        _err.print(f"{path}: {detail}", style="red", highlight=False, soft_wrap=True)
+
+
+def _show(path: Path, answer: "ClassifyAnswer") -> None:
+    record = answer.record
+    mode = answer.prompt_set.llm or "knowledge only, no language model"
+    _out.print(
+        f"[bold]{path}[/]  {record.format}, {record.fs:g} Hz, {record.duration_s:g} s, "
+        f"{len(record.leads)} leads",
+        highlight=False,
+    )
+    _out.print(f"model {answer.model.id}; prompts {answer.prompt_set.id[:12]} ({mode})")
+    table = Table("rank", "class", "score", "percentile", "prompt", box=None, pad_edge=False)
+    for item in answer.scores:
+        percentile = "" if item.percentile is None else f"{item.percentile:.1f}"
+        label = item.label if item.grounded else f"{item.label} (known to no source)"
+        table.add_row(str(item.rank), label, f"{item.score:.3f}", percentile, item.prompt)
+    _out.print(table)
+    for warning in answer.warnings:
+        _out.print(f"[yellow]{warning.code}[/]: {warning.message}", highlight=False)
+    if not record.quality.acceptable:
+        failed = [check.message for check in record.quality.checks if not check.ok]
+        _out.print(f"[yellow]signal quality[/]: {'; '.join(failed)}", highlight=False)
+    _out.print(f"[dim]{answer.disclaimer}[/]\n", highlight=False)
+
+
+def main() -> None:
+    """Run the command; errors on purpose are one line and exit status 2."""
+    try:
+        app()
+    except KNOWN_ERRORS as error:
+        _err.print(f"merl: {error}", style="red", highlight=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,125 @@
+"""What the service is made of, as seams; `assembly` builds the real things."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from api.store import PromptSetStore
+from ckepe.prompt_set import PromptSet
+from knowledge_sources.knowledge_base import KnowledgeBase
+from merl_core.records import Record, RecordWarning
+
+LLMMode = Literal["auto", "off", "required"]
+
+
+class LabelScore(Protocol):
+    """Score of one label, as the engine gives it."""
+
+    @property
+    def label(self) -> str:
+        """As named in the prompts."""
+
+    @property
+    def score(self) -> float:
+        """Cosine."""
+
+    @property
+    def percentile(self) -> float | None:
+        """Place on the reference bank."""
+
+    @property
+    def probability(self) -> float | None:
+        """Where calibrated."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader must know."""
+
+
+class Classification(Protocol):
+    """Scores of one record."""
+
+    @property
+    def scores(self) -> Sequence[LabelScore]:
+        """One a label."""
+
+    @property
+    def warnings(self) -> Sequence[RecordWarning]:
+        """What was changed or is in doubt."""
+
+
+class ScoringEngine(Protocol):
+    """Encodes and scores."""
+
+    @property
+    def model_id(self) -> str:
+        """Name of the checkpoint."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights."""
+
+    @property
+    def config_sha256(self) -> str:
+        """Of the config."""
+
+    def classify(self, record: Record, prompts: Mapping[str, str]) -> Classification:
+        """Score one record with prompt texts by label."""
+
+
+class RecordReader(Protocol):
+    """Parses uploaded files."""
+
+    def read(self, files: Mapping[str, bytes]) -> Record:
+        """Return the record that the files hold."""
+
+    def read_paths(self, paths: Sequence[Path]) -> Record:
+        """Return the record that the files at `paths` hold."""
+
+    def close(self) -> None:
+        """Stop the child processes."""
+
+
+class Engineer(Protocol):
+    """Engineers and verifies prompts."""
+
+    def engineer(
+        self,
+        labels: Sequence[str],
+        *,
+        label_set: str | None,
+        llm: LLMMode,
+        max_subtypes: int = 6,
+        max_attributes: int = 6,
+        on_progress: Callable[..., None] | None = None,
+    ) -> PromptSet:
+        """Return prompts for the labels."""
+
+    def verify(
+        self, label: str, phrases: Sequence[str], label_set: str | None = None
+    ) -> Sequence[Any]:
+        """Return a verdict for each phrase."""
+
+
+class Searcher(Protocol):
+    """Finds concepts."""
+
+    def search(self, query: str, top_k: int = 10, label_set: str | None = None) -> Sequence[Any]:
+        """Return hits, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that `Service` works with."""
+
+    engine: ScoringEngine
+    readers: RecordReader
+    engineer: Engineer
+    retriever: Searcher
+    knowledge: KnowledgeBase
+    store: PromptSetStore
+    assess_quality: Callable[[Record], Any]
+    render_svg: Callable[..., str]
+    llm: str | None = None
+    model_config: Mapping[str, Any] = field(default_factory=dict)

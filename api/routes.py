@@ -1,0 +1,283 @@
+"""HTTP routes: they parse, hand over to `Service` in a thread, and shape the answer."""
+
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
+
+from api import __version__
+from api.errors import KNOWN_ERRORS, RequestError
+from api.metrics import CONTENT_TYPE
+from api.problems import problem_body, request_id_of
+from api.schemas import (
+    BatchAnswer,
+    BatchItem,
+    ClassifyAnswer,
+    GenerateRequest,
+    HealthBody,
+    HitBody,
+    LabelSetBody,
+    LabelSetSummary,
+    ModelInfo,
+    ProblemBody,
+    PromptSetPage,
+    PromptSetSummary,
+    ReadyBody,
+    VerifyAnswer,
+    VerifyRequest,
+)
+from api.service import Classes, Service, neutral_names, split_labels
+from api.state import AppState
+from api.uploads import group_records, read_uploads
+from ckepe.prompt_set import PromptSet
+
+NDJSON: Final = "application/x-ndjson"
+SVG: Final = "image/svg+xml"
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {"application/problem+json": {"schema": ProblemBody.model_json_schema()}}
+    return {status: {"description": "Problem", "content": content} for status in statuses}
+
+
+_ALWAYS: Final = _problems(400, 401, 403, 422, 429, 500, 503)
+_UPLOAD: Final = _problems(404, 413, 415)
+
+router = APIRouter(responses=_ALWAYS)
+open_router = APIRouter()
+
+
+def app_state(request: Request) -> AppState:
+    """Return the application's state."""
+    state: AppState = request.app.state.merl
+    return state
+
+
+State = Annotated[AppState, Depends(app_state)]
+
+
+def ready_service(state: State) -> Service:
+    """Return the service once it is loaded.
+
+    Raises:
+        RequestError: `not_ready`.
+    """
+    if state.service is None:
+        raise RequestError(state.reason, code="not_ready", retry_after_s=3)
+    return state.service
+
+
+Ready = Annotated[Service, Depends(ready_service)]
+Files = Annotated[
+    list[UploadFile], File(description="One ECG; the parts of a WFDB record or one zip are one ECG")
+]
+Labels = Annotated[list[str], Form(description="Classes in words, repeated or separated by ';'")]
+LabelSetName = Annotated[str | None, Form(description="Name of a label set")]
+PromptSetText = Annotated[str | None, Form(description="Id of a stored prompt set, or its JSON")]
+
+
+def form_classes(
+    labels: Labels = [],  # noqa: B006 - read only
+    label_set: LabelSetName = None,
+    prompt_set: PromptSetText = None,
+) -> Classes:
+    """Return the classes that a form asks for."""
+    return Classes(split_labels(labels), label_set or None, prompt_set or None)
+
+
+FormClasses = Annotated[Classes, Depends(form_classes)]
+
+# --- the process
+
+
+@open_router.get("/health", tags=["operations"])
+async def health() -> HealthBody:
+    """Say that the process answers, at once, loaded or not."""
+    return HealthBody(version=__version__)
+
+
+@open_router.get("/ready", tags=["operations"], responses=_problems(503))
+async def ready(state: State) -> ReadyBody:
+    """Say that index and model are loaded; 503 before."""
+    service = ready_service(state)
+    return ReadyBody(
+        model=service.parts.engine.model_id,
+        llm=service.parts.llm,
+        n_concepts=len(service.parts.knowledge.concepts),
+    )
+
+
+@router.get("/metrics", tags=["operations"], response_class=Response)
+async def metrics(state: State) -> Response:
+    """Return counters and histograms in Prometheus's text format."""
+    return Response(state.metrics.render(), media_type=CONTENT_TYPE)
+
+
+# --- prompts
+
+
+@router.post("/prompts/generate", tags=["prompts"], responses=_problems(404, 502))
+async def generate_prompts(body: GenerateRequest, state: State, service: Ready) -> PromptSet:
+    """Engineer a verified prompt for each label, store the set and return it."""
+    call = functools.partial(
+        service.generate_prompts,
+        body.labels,
+        label_set=body.label_set,
+        llm=body.llm,
+        max_subtypes=body.max_subtypes,
+        max_attributes=body.max_attributes,
+    )
+    prompt_set = await state.prompt_lane.run(call)
+    state.metrics.prompt_sets.labels("llm" if prompt_set.generator.llm else "knowledge").inc()
+    return prompt_set
+
+
+@router.post("/prompts/verify", tags=["prompts"], responses=_problems(404))
+async def verify(body: VerifyRequest, state: State, service: Ready) -> VerifyAnswer:
+    """Say for each phrase whether it may stand in the prompt of a label, and why."""
+    call = functools.partial(service.verify, body.label, body.phrases, body.label_set)
+    return VerifyAnswer(label=body.label, verdicts=await state.prompt_lane.run(call))
+
+
+@router.get("/prompt-sets", tags=["prompts"])
+async def prompt_sets(
+    state: State,
+    service: Ready,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+) -> PromptSetPage:
+    """List stored prompt sets, the newest first."""
+    store = service.parts.store
+    call = functools.partial(store.page, limit=limit, offset=offset)
+    rows = await state.lookup_lane.run(call)
+    total = await state.lookup_lane.run(store.count)
+    items = [PromptSetSummary.model_validate(row, from_attributes=True) for row in rows]
+    following = offset + len(items)
+    return PromptSetPage(
+        items=items, total=total, next_offset=following if following < total and items else None
+    )
+
+
+@router.get("/prompt-sets/{prompt_set_id}", tags=["prompts"], responses=_problems(404))
+async def prompt_set(prompt_set_id: str, state: State, service: Ready) -> PromptSet:
+    """Return a stored prompt set with all its evidence."""
+    return await state.lookup_lane.run(functools.partial(service.prompt_set, prompt_set_id))
+
+
+# --- records
+
+
+@router.post("/classify", tags=["classification"], responses=_UPLOAD)
+async def classify(
+    file: Files, classes: FormClasses, state: State, service: Ready
+) -> ClassifyAnswer:
+    """Score one ECG against classes named in words, in a label set or in a prompt set."""
+    files = neutral_names(await read_uploads(file))
+    return await state.classify_lane.run(functools.partial(service.classify, files, classes))
+
+
+@router.post("/classify/batch", tags=["classification"], responses=_UPLOAD)
+async def classify_batch(
+    file: Files, classes: FormClasses, request: Request, state: State, service: Ready
+) -> BatchAnswer:
+    """Score several ECGs; each gets its result or its error.
+
+    With `Accept: application/x-ndjson` every record's line is sent as soon as it is done.
+    """
+    groups = group_records(await read_uploads(file))
+    await state.classify_lane.run(functools.partial(service.prompts_for, classes))
+    items = _batch_items(groups, classes, state, service, request_id_of(request.scope))
+    if NDJSON in request.headers.get("accept", ""):
+        lines = (item.model_dump_json(exclude_none=True) + "\n" async for item in items)
+        return StreamingResponse(lines, media_type=NDJSON)  # type: ignore[return-value]
+    results = [item async for item in items]
+    n_failed = sum(item.error is not None for item in results)
+    return BatchAnswer(results=results, n_failed=n_failed)
+
+
+async def _batch_items(
+    groups: Sequence[Mapping[str, bytes]],
+    classes: Classes,
+    state: AppState,
+    service: Service,
+    request_id: str | None,
+) -> AsyncIterator[BatchItem]:
+    for index, files in enumerate(groups):
+        call = functools.partial(service.classify, neutral_names(files), classes)
+        try:
+            result = await state.classify_lane.run(call)
+        except KNOWN_ERRORS as error:
+            problem = problem_body(error, request_id=request_id)
+            yield BatchItem(index=index, files=list(files), error=problem)
+        else:
+            yield BatchItem(index=index, files=list(files), result=result)
+
+
+@router.post(
+    "/plot",
+    tags=["classification"],
+    response_class=Response,
+    responses={**_UPLOAD, 200: {"content": {SVG: {"schema": {"type": "string"}}}}},
+)
+async def plot(
+    file: Files,
+    state: State,
+    service: Ready,
+    layout: Literal["3x4+1", "6x2", "12x1"] = "3x4+1",
+    speed_mm_s: Annotated[float, Query(ge=5, le=200)] = 25,
+    gain_mm_mv: Annotated[float, Query(ge=1, le=80)] = 10,
+    theme: Literal["light", "dark"] = "light",
+) -> Response:
+    """Draw an ECG in the style of paper, as SVG."""
+    files = neutral_names(await read_uploads(file))
+    call = functools.partial(
+        service.plot,
+        files,
+        layout=layout,
+        speed_mm_s=speed_mm_s,
+        gain_mm_mv=gain_mm_mv,
+        theme=theme,
+    )
+    return Response(await state.classify_lane.run(call), media_type=SVG)
+
+
+# --- knowledge and models
+
+
+@router.get("/label-sets", tags=["knowledge"])
+async def label_sets(service: Ready) -> list[LabelSetSummary]:
+    """List the label sets."""
+    return service.label_sets()
+
+
+@router.get("/label-sets/{name}", tags=["knowledge"], responses=_problems(404))
+async def label_set(name: str, service: Ready) -> LabelSetBody:
+    """Return a label set with its classes."""
+    return service.label_set(name)
+
+
+@router.get("/models", tags=["knowledge"])
+async def models(service: Ready) -> list[ModelInfo]:
+    """List the models."""
+    return service.models()
+
+
+@router.get("/knowledge/search", tags=["knowledge"])
+async def search(
+    state: State,
+    service: Ready,
+    q: Annotated[str, Query(min_length=1, max_length=300)],
+    top_k: Annotated[int, Query(ge=1, le=100)] = 10,
+    label_set: Annotated[str | None, Query(max_length=100)] = None,
+) -> list[HitBody]:
+    """Find concepts by name, alias, acronym or meaning."""
+    call = functools.partial(service.search, q, top_k, label_set)
+    return await state.lookup_lane.run(call)
+
+
+@router.get("/knowledge/concepts/{concept_id}", tags=["knowledge"], responses=_problems(404))
+async def concept(concept_id: str, service: Ready) -> dict[str, Any]:
+    """Return all that the sources say of a concept."""
+    return service.concept(concept_id)
