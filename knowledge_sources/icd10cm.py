@@ -68,5 +68,5 @@ def _source() -> Source:
         name="ICD-10-CM",
         version=version("simple-icd-10-cm"),
         licence="public domain (US CDC/NCHS)",
-        citation="Centers for Disease Control and Prevention, National Center for Health Statistics",
+        citation="CDC, National Center for Health Statistics",
     )

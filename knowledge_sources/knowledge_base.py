@@ -195,7 +195,7 @@ class KnowledgeBase:
         return {k: prefer(v) for k, v in names.items()}, {k: prefer(v) for k, v in keys.items()}
 
     def _prefer_first_source(self, heads: Iterable[str]) -> tuple[str, ...]:
-        """Heads of the best source alone: our own name of a thing is not made ambiguous by others."""
+        """Heads of the best source alone: others cannot make our own name ambiguous."""
         ranked = {h: self._rank[self.concepts[h].source] for h in heads}
         best = min(ranked.values())
         return tuple(h for h, rank in ranked.items() if rank == best)

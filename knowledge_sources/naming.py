@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+_DEGREES: Final = {"1": "first ", "3": "third "}
 _SPELLINGS: Final = (
     (re.compile(r"aem"), "em"),  # ischaemia, hyperkalaemia
     (re.compile(r"oedem"), "edem"),
@@ -16,10 +17,9 @@ _SPELLINGS: Final = (
     (re.compile(r"\bre ?polari[sz]"), "repolariz"),
     (re.compile(r"\bpre ?excit"), "preexcit"),
     (re.compile(r"\bhemi block"), "hemiblock"),
-    (re.compile(r"\b(?:3|1)(?:st|rd)? ?(?=degree|grade)"), lambda m: _DEGREES[m[0][0]]),
+    (re.compile(r"\b[13](?:st|rd)? ?(?=degree|grade)"), lambda m: _DEGREES[m[0][0]]),
     (re.compile(r"\b2(?:nd)? ?(?=degree|grade)"), lambda _: "second "),
 )
-_DEGREES: Final = {"1": "first ", "3": "third "}
 _WORDS: Final = {
     "1st": "first", "2nd": "second", "3rd": "third", "1°": "first degree", "2°": "second degree",
     "3°": "third degree", "i°": "first degree", "ii°": "second degree", "iii°": "third degree",
@@ -45,7 +45,8 @@ _ACRONYMS: Final = {
     "twi": "t wave inversion", "lah": "left anterior hemiblock", "cad": "coronary artery disease",
 }  # fmt: skip
 _FILLER: Final = frozenset(
-    ["the", "a", "an", "of", "in", "on", "at", "with", "and", "or", "to", "by", "for", "is", "are", "be", "that", "leads", "lead", "wave", "segment"]
+    {"the", "a", "an", "of", "in", "on", "at", "with", "and", "or", "to", "by", "for", "is", "are"}
+    | {"be", "that", "lead", "wave", "segment"}
 )
 _PUNCTUATION: Final = re.compile(r"[^\w°+%<>=≥≤.']+")
 _LOOSE_DOT: Final = re.compile(r"\.(?!\d)|(?<!\d)\.")

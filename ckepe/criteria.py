@@ -1,0 +1,168 @@
+"""Whether what a phrase says meets a structured criterion, opposes it, or neither."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from ckepe.phrases import (
+    LEAD_GROUPS,
+    Mention,
+    Span,
+    criterion_span,
+    find_features,
+    find_leads,
+    find_quantities,
+)
+from knowledge_sources.concept import Comparator, Concept, Criterion
+
+_OPPOSED: Final = (
+    ("st_elevation", "st_depression"), ("j_point_elevation", "st_depression"),
+    ("st_concave", "st_convex"), ("qrs_wide", "qrs_narrow"), ("rr_regular", "rr_irregular"),
+    ("t_inverted", "t_tall"), ("t_flat", "t_tall"), ("pr_progressive", "pr_constant"),
+    ("early_transition", "late_transition"), ("flutter_waves", "fibrillatory_waves"),
+    ("absent_q", "pathological_q"), ("p_morphology_sinus", "p_morphology_ectopic"),
+    ("fibrillatory_waves", "p_before_every_qrs"), ("fibrillatory_waves", "p_wave"),
+    ("fibrillatory_waves", "p_morphology_sinus"), ("low_voltage", "tall_r"),
+    ("sudden_onset", "gradual_onset"),
+)  # fmt: skip
+_OPPOSITE: Final = {frozenset(pair) for pair in _OPPOSED}
+
+_SIGN_OF_MEASURE: Final[dict[str, tuple[str, Span]]] = {
+    "qrs_wide": ("qrs_duration", Span(110, float("inf"), "ms")),
+    "qrs_narrow": ("qrs_duration", Span(float("-inf"), 120, "ms")),
+    "low_voltage": ("qrs_amplitude", Span(float("-inf"), 1.0, "mV")),
+    "t_inverted": ("t_amplitude", Span(float("-inf"), 0.0, "mV")),
+    "tall_r": ("r_amplitude", Span(0.5, float("inf"), "mV")),
+    "deep_s": ("s_amplitude", Span(0.5, float("inf"), "mV")),
+    "p_peaked": ("p_amplitude", Span(0.2, float("inf"), "mV")),
+    "pathological_q": ("q_duration", Span(20, float("inf"), "ms")),
+    "p_inverted": ("p_amplitude", Span(float("-inf"), 0.0, "mV")),
+}
+"""A sign in words, and the measurement that says the same in numbers."""
+_RELATED: Final = {
+    "st_elevation": {"st_concave", "st_convex", "j_point_elevation", "st_change"},
+    "st_depression": {"st_downsloping", "st_horizontal", "st_scooped", "st_change"},
+    "t_inverted": {"t_change"}, "t_flat": {"t_change"}, "t_tall": {"t_change"},
+    "t_biphasic": {"t_change"}, "qt_interval": {"qtc_interval"}, "qtc_interval": {"qt_interval"},
+    "qs_or_rs": {"deep_s", "rs_complex"}, "rs_complex": {"qs_or_rs", "deep_s"},
+    "deep_s": {"qs_or_rs", "rs_complex", "broad_s"}, "broad_s": {"deep_s"},
+    "broad_r": {"tall_r", "qrs_notched"}, "pathological_q": {"q_duration", "q_amplitude"},
+    "p_notched": {"p_duration"}, "p_peaked": {"p_amplitude"},
+    "strain_pattern": {"st_discordant"}, "st_discordant": {"strain_pattern"},
+}  # fmt: skip
+"""Feature -> features that say a part of the same: asked for one, the other supports it."""
+_MOST_LEADS: Final = 0.6
+_TOLERANCE: Final = 0.05
+
+
+class Fit(Enum):
+    """How a phrase stands to a criterion."""
+
+    MET = "met"
+    OPPOSED = "opposed"
+    ELSEWHERE = "elsewhere"
+    """The same feature in leads that the criterion does not name."""
+    LOOSER = "looser"
+    """The same measurement with a range that says less, or only partly agrees."""
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a phrase claims, as data."""
+
+    mentions: tuple[Mention, ...]
+    leads: tuple[str, ...]
+    spans: tuple[Span, ...]
+
+    def without_quantities(self) -> "Claim":
+        """Return the claim about signs alone."""
+        return Claim(self.mentions, self.leads, ())
+
+
+def read_claim(text: str) -> Claim:
+    """Return what a phrase claims: features, leads and ranges."""
+    return Claim(find_features(text), find_leads(text), find_quantities(text))
+
+
+def criterion_leads(criterion: Criterion) -> tuple[str, ...]:
+    """Return the leads that a criterion holds in; those of its territory if it names one."""
+    return criterion.leads or LEAD_GROUPS.get(criterion.territory or "", ())
+
+
+def fit_mention(mention: Mention, claim: Claim, criterion: Criterion) -> Fit:
+    """Return how one feature of a claim stands to a criterion."""
+    leads = criterion_leads(criterion)
+    is_same = mention.feature == criterion.feature
+    is_related = criterion.feature in _RELATED.get(mention.feature, ())
+    if not is_same and not is_related:
+        return _fit_across(mention, claim, criterion, leads)
+    if mention.is_negated != (criterion.comparator is Comparator.ABSENT):
+        return Fit.OPPOSED
+    if not _leads_agree(claim.leads, leads):
+        return Fit.ELSEWHERE
+    return _fit_range(claim.spans, criterion)
+
+
+def _fit_across(mention: Mention, claim: Claim, criterion: Criterion, leads: Sequence[str]) -> Fit:
+    """A sign against a measurement of the same thing, or against its opposite."""
+    if frozenset((mention.feature, criterion.feature)) in _OPPOSITE:
+        is_affirmed = not mention.is_negated and criterion.comparator is not Comparator.ABSENT
+        touches = not claim.leads or not leads or bool(set(claim.leads) & set(leads))
+        return Fit.OPPOSED if is_affirmed and touches else Fit.NONE
+    for sign, measured in (
+        (mention.feature, criterion.feature), (criterion.feature, mention.feature)
+    ):  # fmt: skip
+        feature, implied = _SIGN_OF_MEASURE.get(sign, ("", None))
+        if feature != measured or implied is None:
+            continue
+        if not _leads_agree(claim.leads, leads):
+            return Fit.ELSEWHERE
+        spans = (criterion_span(criterion),) if sign == mention.feature else claim.spans
+        stated = [s for s in spans if s is not None and s.unit == implied.unit]
+        if not stated:
+            return Fit.NONE if mention.is_negated else Fit.MET
+        agrees = implied.overlaps(stated[0]) and implied.contains(stated[0], 0.2)
+        return Fit.MET if agrees != mention.is_negated else Fit.OPPOSED
+    return Fit.NONE
+
+
+def _leads_agree(claimed: Sequence[str], expected: Sequence[str]) -> bool:
+    if not claimed or not expected:
+        return True
+    shared = set(claimed) & set(expected)
+    return len(shared) >= _MOST_LEADS * len(set(claimed))
+
+
+def _fit_range(spans: Iterable[Span], criterion: Criterion) -> Fit:
+    expected = criterion_span(criterion)
+    stated = [s for s in spans if expected is not None and s.unit == expected.unit]
+    if expected is None or not stated:
+        return Fit.MET
+    span = stated[0]
+    if expected.contains(span, _TOLERANCE):
+        return Fit.MET
+    if not expected.overlaps(span):
+        return Fit.OPPOSED
+    return Fit.LOOSER
+
+
+def implies(concept: Concept, criterion: Criterion) -> bool:
+    """Return whether a criterion of another concept shows `concept` itself.
+
+    So `left axis deviation` is an attribute of whatever demands an axis beyond -30 degrees. Only
+    concepts that one criterion defines can be shown so.
+    """
+    defining = [c for c in concept.criteria if c.is_required] or list(concept.criteria[:1])
+    if len(defining) != 1 or criterion.comparator is Comparator.ABSENT:
+        return False
+    own = defining[0]
+    if own.feature != criterion.feature and own.feature not in _RELATED.get(criterion.feature, ()):
+        return False
+    if not _leads_agree(criterion_leads(own), criterion_leads(criterion)):
+        return False
+    mine, theirs = criterion_span(own), criterion_span(criterion)
+    if mine is None or theirs is None or mine.unit != theirs.unit:
+        return True
+    return mine.contains(theirs, _TOLERANCE) or theirs.contains(mine, _TOLERANCE)

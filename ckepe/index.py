@@ -1,0 +1,205 @@
+"""The dense index: every concept's texts as vectors in Chroma, embedded or on a server."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import chromadb
+import numpy as np
+from chromadb.api import ClientAPI
+from chromadb.api.models.Collection import Collection
+from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import ChromaError, NotFoundError
+from numpy.typing import NDArray
+
+from ckepe.embedding import Embedder
+from ckepe.errors import CkepeError
+from knowledge_sources.knowledge_base import KnowledgeBase
+
+Progress = Callable[[int, int], None]
+"""Called with texts done and texts in all."""
+
+_LAYOUT: Final = "1"
+_BATCH: Final = 256
+_COMPLETE: Final = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text by which a concept can be found."""
+
+    document_id: str
+    concept_id: str
+    """The head of its cluster."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DenseHit:
+    """A text near the query."""
+
+    concept_id: str
+    text: str
+    score: float
+    """Cosine similarity."""
+
+
+def documents(knowledge_base: KnowledgeBase) -> tuple[Document, ...]:
+    """Return all texts of the knowledge base: names, definitions, criteria with their concept."""
+    found: dict[tuple[str, str], None] = {}
+    for concept in knowledge_base.concepts.values():
+        head = knowledge_base.head(concept.concept_id)
+        for text in concept.names:
+            found[head, text] = None
+        if concept.definition:
+            found[head, f"{concept.canonical_name}: {concept.definition}"] = None
+            found[head, concept.definition] = None
+        for criterion in concept.criteria:
+            found[head, criterion.text] = None
+    return tuple(
+        Document(hashlib.sha256(f"{head}\n{text}".encode()).hexdigest()[:24], head, text)
+        for head, text in found
+    )
+
+
+class DenseIndex:
+    """A complete Chroma collection, and the embedder that made it."""
+
+    def __init__(self, collection: Collection, embedder: Embedder) -> None:
+        self._collection = collection
+        self._embedder = embedder
+
+    @property
+    def name(self) -> str:
+        """Name of the collection: it follows from the content."""
+        return self._collection.name
+
+    def search(self, queries: Sequence[str], top_k: int) -> list[list[DenseHit]]:
+        """Return the texts nearest to each query, best first.
+
+        Raises:
+            CkepeError: The store cannot be read.
+        """
+        if not queries:
+            return []
+        vectors = self._embedder.embed(queries)
+        try:
+            found = self._collection.query(
+                query_embeddings=[row for row in vectors],  # noqa: C416
+                n_results=top_k,
+                include=["documents", "metadatas", "distances"],
+            )
+        except (ChromaError, OSError, ValueError) as error:
+            msg = f"the concept index {self.name!r} cannot be read: {error}"
+            raise CkepeError(msg) from error
+        texts, metadata = found["documents"] or [], found["metadatas"] or []
+        distances = found["distances"] or []
+        return [
+            [
+                DenseHit(str(m["concept_id"]), text, 1.0 - float(distance))
+                for text, m, distance in zip(*row, strict=True)
+            ]
+            for row in zip(texts, metadata, distances, strict=True)
+        ]
+
+    def similarity(self, text: str, candidates: Sequence[str]) -> NDArray[np.float32]:
+        """Return the cosine similarity of a text to each candidate, shape (N,)."""
+        if not candidates:
+            return np.zeros(0, dtype=np.float32)
+        vectors = self._embedder.embed([text, *candidates])
+        return np.asarray(vectors[1:] @ vectors[0], dtype=np.float32)
+
+
+def connect(folder: Path | None = None, url: str | None = None) -> ClientAPI:
+    """Return a Chroma client: a server at `url`, else embedded in `folder`, else in memory.
+
+    Raises:
+        CkepeError: The server is unreachable, or the folder cannot be used.
+    """
+    settings = ChromaSettings(anonymized_telemetry=False)
+    try:
+        if url:
+            parts = urlsplit(url)
+            is_tls = parts.scheme == "https"
+            port = parts.port or (443 if is_tls else 8000)
+            host = parts.hostname or url
+            return chromadb.HttpClient(host=host, port=port, ssl=is_tls, settings=settings)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            return chromadb.PersistentClient(path=str(folder), settings=settings)
+        return chromadb.EphemeralClient(settings=settings)
+    except (ChromaError, OSError, ValueError) as error:
+        where = url or str(folder)
+        msg = f"the concept store at {where!r} cannot be opened: {error}"
+        raise CkepeError(msg) from error
+
+
+def open_index(
+    client: ClientAPI,
+    knowledge_base: KnowledgeBase,
+    embedder: Embedder,
+    on_progress: Progress | None = None,
+) -> DenseIndex:
+    """Return the index of this knowledge, building it if the store has none that is complete.
+
+    The collection's name follows from the concepts, the embedder and the layout, so a change of
+    any makes another one. It is built under a name that says so and renamed when the last text is
+    in; an interrupted build goes on where it stopped, a damaged collection is built anew.
+
+    Raises:
+        CkepeError: The store refuses.
+    """
+    texts = documents(knowledge_base)
+    content = (knowledge_base.content_hash, embedder.embedder_id, _LAYOUT, str(len(texts)))
+    name = "concepts-" + hashlib.sha256("\n".join(content).encode()).hexdigest()[:24]
+    try:
+        collection = _find_complete(client, name, len(texts))
+        if collection is None:
+            collection = _build(client, name, texts, embedder, on_progress)
+    except (ChromaError, OSError) as error:
+        msg = f"the concept index {name!r} cannot be built: {error}"
+        raise CkepeError(msg) from error
+    return DenseIndex(collection, embedder)
+
+
+def _find_complete(client: ClientAPI, name: str, n_texts: int) -> Collection | None:
+    try:
+        collection = client.get_collection(name, embedding_function=None)
+    except (NotFoundError, ValueError):
+        return None
+    if (collection.metadata or {}).get(_COMPLETE) == n_texts and collection.count() == n_texts:
+        return collection
+    client.delete_collection(name)
+    return None
+
+
+def _build(
+    client: ClientAPI,
+    name: str,
+    texts: Sequence[Document],
+    embedder: Embedder,
+    on_progress: Progress | None,
+) -> Collection:
+    collection = client.get_or_create_collection(
+        f"building-{name}",
+        embedding_function=None,
+        configuration={"hnsw": {"space": "cosine", "ef_search": 200}},
+    )
+    present = set(collection.get(include=[])["ids"])
+    missing = [t for t in texts if t.document_id not in present]
+    for start in range(0, len(missing), _BATCH):
+        batch = missing[start : start + _BATCH]
+        vectors = embedder.embed([t.text for t in batch])
+        collection.upsert(
+            ids=[t.document_id for t in batch],
+            embeddings=[row for row in vectors],  # noqa: C416
+            documents=[t.text for t in batch],
+            metadatas=[{"concept_id": t.concept_id} for t in batch],
+        )
+        if on_progress is not None:
+            on_progress(len(texts) - len(missing) + start + len(batch), len(texts))
+    collection.modify(name=name, metadata={_COMPLETE: len(texts)})
+    return client.get_collection(name, embedding_function=None)

@@ -1,0 +1,299 @@
+"""What a phrase says: leads, quantities with units, features and negation."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final
+
+from knowledge_sources.concept import Comparator, Criterion
+from knowledge_sources.ecg_statements import Feature, load_features
+from knowledge_sources.naming import expand_acronyms, normalize_name
+
+_CHEST: Final = tuple(f"V{i}" for i in range(1, 7))
+_LIMB: Final = ("I", "II", "III", "aVR", "aVL", "aVF")
+LEAD_GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "anteroseptal": ("V1", "V2", "V3", "V4"),
+    "anterolateral": ("V3", "V4", "V5", "V6", "I", "aVL"),
+    "inferolateral": ("II", "III", "aVF", "V5", "V6", "I", "aVL"),
+    "inferoposterior": ("II", "III", "aVF", "V7", "V8", "V9"),
+    "high lateral": ("I", "aVL"),
+    "left lateral": ("I", "aVL", "V5", "V6"),
+    "right precordial": ("V1", "V2", "V3"),
+    "left precordial": ("V4", "V5", "V6"),
+    "mid precordial": ("V3", "V4"),
+    "precordial": _CHEST,
+    "chest": _CHEST,
+    "limb": _LIMB,
+    "inferior": ("II", "III", "aVF"),
+    "lateral": ("I", "aVL", "V5", "V6"),
+    "anterior": ("V1", "V2", "V3", "V4"),
+    "septal": ("V1", "V2"),
+    "posterior": ("V7", "V8", "V9"),
+    "right sided": ("V3R", "V4R", "V1"),
+}
+"""Leads of a territory. Source: Thygesen et al. 2018 (fourth universal definition), Table 2;
+Wagner et al. 2009."""
+
+_ROMAN: Final = r"(?:III|II|I|aVR|aVL|aVF|AVR|AVL|AVF|avr|avl|avf)"
+_LEAD: Final = re.compile(rf"(?<![\w-])(?:[Vv][1-9](?:R\b)?|{_ROMAN}(?![\w-]))")
+_CHEST_RANGE: Final = re.compile(r"\b[Vv]([1-9])\s*(?:-|–|to|through|bis)\s*[Vv]?([1-9])\b")
+_NUMERAL_BEFORE: Final = re.compile(
+    r"(?:type|typ|tipo|mobitz|class|grade|degree|stage|phase|group)\s*$", re.IGNORECASE
+)
+_LEADS_SPAN: Final = re.compile(
+    rf"(?:\b(?:in|on|of|across|at|leads?|and|or|to|through)\b|[,&/–-]|\s|[Vv][1-9]R?\b"
+    rf"|(?<![\w-]){_ROMAN}(?![\w-]))+"
+)
+
+
+def find_leads(text: str) -> tuple[str, ...]:
+    """Return the leads that a text names, singly, as a range, or as a group (`inferior leads`)."""
+    found: dict[str, None] = {}
+    for start, end in _CHEST_RANGE.findall(text):
+        first, last = sorted((int(start), int(end)))
+        found.update(dict.fromkeys(f"V{i}" for i in range(first, last + 1)))
+    for match in _LEAD.finditer(text):
+        if not _NUMERAL_BEFORE.search(text[: match.start()]):
+            found[_spell_lead(match[0])] = None
+    folded = normalize_name(text)
+    for name, leads in LEAD_GROUPS.items():
+        if re.search(rf"\b{name} (?:\w+ ){{0,2}}(?:lead|derivation)\b", folded) or (
+            name in ("precordial", "chest") and re.search(rf"\b{name} lead", folded)
+        ):
+            found.update(dict.fromkeys(leads))
+            break
+    return tuple(found)
+
+
+def _spell_lead(name: str) -> str:
+    upper = name.upper()
+    return f"aV{upper[2]}" if upper.startswith("AV") else upper
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of values, ends included unless said otherwise."""
+
+    low: float
+    high: float
+    unit: str
+
+    def contains(self, other: "Span", tolerance: float = 0.0) -> bool:
+        """Return whether `other` lies within this range, its ends blurred by `tolerance`."""
+        blur = tolerance * max(map(abs, filter(math.isfinite, (self.low, self.high))), default=0)
+        return self.low - blur <= other.low and other.high <= self.high + blur
+
+    def overlaps(self, other: "Span") -> bool:
+        """Return whether the two ranges share more than an end."""
+        return max(self.low, other.low) < min(self.high, other.high) or self == other
+
+
+_UNITS: Final = {
+    "ms": ("ms", 1.0), "msec": ("ms", 1.0), "millisecond": ("ms", 1.0), "s": ("ms", 1000.0),
+    "sec": ("ms", 1000.0), "second": ("ms", 1000.0), "mv": ("mV", 1.0), "millivolt": ("mV", 1.0),
+    "uv": ("mV", 0.001), "µv": ("mV", 0.001), "μv": ("mV", 0.001), "mm": ("mV", 0.1),
+    "millimeter": ("mV", 0.1), "millimetre": ("mV", 0.1), "deg": ("deg", 1.0),
+    "degree": ("deg", 1.0), "°": ("deg", 1.0), "bpm": ("bpm", 1.0), "/min": ("bpm", 1.0),
+    "beats/min": ("bpm", 1.0), "beats per minute": ("bpm", 1.0), "per minute": ("bpm", 1.0),
+    "beats a minute": ("bpm", 1.0), "/minute": ("bpm", 1.0), "beats/minute": ("bpm", 1.0),
+}  # fmt: skip
+_UNIT: Final = (
+    r"(?P<unit>milliseconds?|msecs?|ms|seconds?|secs?|s|millivolts?|mv|[uµμ]v|mm"
+    r"|millimet(?:er|re)s?"
+    r"|degrees?|deg|°|bpm|beats ?/ ?min(?:ute)?|beats per minute|beats a minute|per minute"
+    r"|/ ?min(?:ute)?)(?![\w])"
+)
+_NUMBER: Final = r"[-+−]?\d+(?:[.,]\d+)?"
+_BETWEEN: Final = re.compile(
+    rf"(?:between\s+|from\s+)?(?P<low>{_NUMBER})\s*(?:°|degrees|deg|ms|mv|bpm|s)?\s*"
+    rf"(?:and|to|-|–|through|bis)\s*(?P<high>{_NUMBER})\s*{_UNIT}",
+    re.IGNORECASE,
+)
+_MORE: Final = (
+    r">=?|≥|at least|more than|greater than|over|above|exceed(?:s|ing)?|longer than|wider than"
+    r"|beyond|higher than|larger than|taller than|deeper than|faster than|minimum of|from"
+    r"|broader than|equal to or more than|greater than or equal to|mehr als|mindestens|más de"
+)
+_LESS: Final = (
+    r"<=?|≤|at most|less than|under|below|shorter than|narrower than|lower than|smaller than"
+    r"|up to|slower than|not exceeding|no more than|not more than|within|maximum of|unter"
+    r"|weniger als"
+)
+_COMPARED: Final = re.compile(
+    rf"(?:(?P<more>{_MORE})|(?P<less>{_LESS}))?\s*(?:or equal to\s*)?(?P<value>{_NUMBER})\s*{_UNIT}"
+    r"\s*(?P<after>or more|or longer|or greater|or above|or higher|and more|or wider|or over"
+    r"|or less|or shorter|or below|or lower|or under|or narrower|or fewer)?",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def find_quantities(text: str) -> tuple[Span, ...]:
+    """Return the ranges that a text names, in ms, mV, degrees or beats per minute."""
+    plain = text.replace("−", "-")
+    found, rest = [], plain
+    for match in _BETWEEN.finditer(plain):
+        low, high = _number(match["low"]), _number(match["high"])
+        unit, factor = _unit(match["unit"])
+        first, last = sorted((low * factor, high * factor))
+        found.append(Span(first, last, unit))
+        rest = rest.replace(match[0], " ")
+    found += [_to_span(match) for match in _COMPARED.finditer(rest)]
+    return tuple(found)
+
+
+def _to_span(match: re.Match[str]) -> Span:
+    unit, factor = _unit(match["unit"])
+    value = _number(match["value"]) * factor
+    after = (match["after"] or "").casefold()
+    upwards = ("more", "longer", "greater", "above", "higher", "wider", "over")
+    if match["more"] or after.endswith(upwards):
+        return Span(value, math.inf, unit)
+    if match["less"] or after:
+        return Span(-math.inf, value, unit)
+    return Span(value, value, unit)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
+def _unit(text: str) -> tuple[str, float]:
+    key = re.sub(r"\s*/\s*", "/", text.casefold())
+    return _UNITS.get(key) or _UNITS[key.rstrip("s")]
+
+
+def criterion_span(criterion: Criterion) -> Span | None:
+    """Return a criterion's range; None for a sign that is present or absent."""
+    if criterion.value is None or criterion.unit is None:
+        return None
+    unit, factor = ("mV", 0.1) if criterion.unit == "mm" else (criterion.unit, 1.0)
+    value = criterion.value * factor
+    match criterion.comparator:
+        case Comparator.AT_LEAST | Comparator.MORE_THAN:
+            return Span(value, math.inf, unit)
+        case Comparator.AT_MOST | Comparator.LESS_THAN:
+            return Span(-math.inf, value, unit)
+        case Comparator.BETWEEN:
+            upper = (criterion.upper if criterion.upper is not None else criterion.value) * factor
+            low, high = sorted((value, upper))
+            return Span(low, high, unit)
+        case _:
+            return None
+
+
+_STEMS: Final = {
+    "inversion": "invert", "inverted": "invert", "negative": "invert", "elevation": "elevat",
+    "elevated": "elevat", "raised": "elevat", "depression": "depress", "depressed": "depress",
+    "lowered": "depress", "prolonged": "prolong", "prolongation": "prolong",
+    "lengthening": "prolong",
+    "widened": "wide", "broad": "wide", "broadened": "wide", "widening": "wide", "wider": "wide",
+    "notching": "notch", "notched": "notch", "slurring": "slur", "slurred": "slur",
+    "prominent": "tall", "high": "tall", "dominant": "tall", "peaked": "peak", "pointed": "peak",
+    "deviated": "deviat", "deviation": "deviat", "flattened": "flat", "flattening": "flat",
+    "absence": "absent", "missing": "absent", "loss": "absent", "lack": "absent", "no": "absent",
+    "without": "absent", "irregularly": "irregular", "irregularity": "irregular",
+    "irregularity's": "irregular", "fibrillation": "fibrillat", "fibrillatory": "fibrillat",
+    "sawtooth": "sawtooth", "toothed": "sawtooth", "spikes": "spike", "artifact": "spike",
+    "artefact": "spike", "stimulus": "spike", "pacemaker": "pac", "pacing": "pac", "paced": "pac",
+    "dissociation": "dissociat", "dissociated": "dissociat", "progressive": "progress",
+    "progressively": "progress", "progression": "progress", "lengthened": "prolong",
+    "concavity": "concave", "convexity": "convex", "coved": "convex", "deep": "deep",
+    "depth": "deep", "premature": "premature", "early": "early", "biphasic": "biphasic",
+    "diphasic": "biphasic", "downslope": "downsloping", "descending": "downsloping",
+    "scooping": "scooped", "sagging": "scooped", "pathological": "pathological",
+    "abnormal": "abnormal", "abnormality": "abnormal", "changes": "change", "altered": "change",
+    "alteration": "change", "absent": "absent", "bizarre": "wide", "notch": "notch",
+}  # fmt: skip
+_IGNORED: Final = frozenset(
+    {"the", "a", "an", "of", "in", "on", "with", "and", "or", "complex", "segment", "wave", "is"}
+    | {"interval", "lead", "are", "to", "from", "morphology", "pattern", "sign"}
+)
+_NEGATIONS: Final = frozenset({"absent", "not", "never", "non", "nonvisible"})
+
+
+@lru_cache(maxsize=65536)
+def stems(text: str) -> frozenset[str]:
+    """Return the content words of a text, in one form for each family of words."""
+    words = expand_acronyms(normalize_name(text)).replace("r'", "r2").split()
+    return frozenset(_STEMS.get(w, w) for w in words if w not in _IGNORED)
+
+
+_BARE_WAVES: Final = {
+    ("p", "mV"): "p_amplitude", ("q", "mV"): "q_amplitude", ("r", "mV"): "r_amplitude",
+    ("s", "mV"): "s_amplitude", ("t", "mV"): "t_amplitude", ("u", "mV"): "u_amplitude",
+    ("q", "ms"): "q_duration", ("p", "ms"): "p_duration",
+}  # fmt: skip
+"""What a wave with a quantity means: `R in aVL over 1.1 mV` is an amplitude."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A feature that a phrase names."""
+
+    feature: str
+    is_negated: bool
+    n_words: int
+    """How many content words of the phrase it accounts for."""
+
+
+@cache
+def _feature_stems() -> tuple[tuple[str, frozenset[str]], ...]:
+    return tuple(
+        (key, stems(name)) for key, feature in features().items() for name in feature.names
+    )
+
+
+@cache
+def features() -> Mapping[str, Feature]:
+    """Return the closed list of features."""
+    return load_features()
+
+
+def find_features(text: str) -> tuple[Mention, ...]:
+    """Return the features that a text names, the most specific first.
+
+    A feature counts when every content word of one of its names is in the text; one whose words
+    are a part of another found feature's words is dropped (`QRS` within `QRS axis`).
+    """
+    words, all_words = stems(without_leads(text)), stems(text)
+    found: dict[str, frozenset[str]] = {}
+    for key, name in _feature_stems():
+        said = words if name <= words else all_words
+        if name and name <= said and len(name) > len(found.get(key, ())):
+            found[key] = name
+    for unit in {span.unit for span in find_quantities(text)}:
+        for wave in words & {"p", "q", "r", "s", "t", "u"}:
+            if (wave, unit) in _BARE_WAVES:
+                found.setdefault(_BARE_WAVES[wave, unit], frozenset({wave}))
+    kept = {
+        key: name
+        for key, name in found.items()
+        if not any(name < other for o, other in found.items() if o != key)
+    }
+    mentions = [
+        Mention(key, bool(_NEGATIONS & (words - name)), len(name)) for key, name in kept.items()
+    ]
+    return tuple(sorted(mentions, key=lambda m: -m.n_words))
+
+
+def without_leads(text: str) -> str:
+    """Return the text with its lists of leads left out."""
+
+    def drop(match: re.Match[str]) -> str:
+        return " " if _LEAD.search(match[0]) else match[0]
+
+    kept = _CHEST_RANGE.sub(" V1 ", text)
+    if any(_NUMERAL_BEFORE.search(kept[: m.start()]) for m in _LEAD.finditer(kept)):
+        return kept
+    return " ".join(_LEADS_SPAN.sub(drop, kept).split())
+
+
+_SEPARATORS: Final = re.compile(r"\s*;\s*|\s+(?:as well as|plus|together with)\s+")
+
+
+def split_phrase(text: str) -> tuple[str, ...]:
+    """Return the parts of a compound phrase; lists of leads stay together."""
+    return tuple(p for p in (part.strip(" .,") for part in _SEPARATORS.split(text)) if p)

@@ -1,0 +1,223 @@
+"""Hybrid retrieval: names first, then spelling, words and meaning, fused into one score."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import bm25s
+import numpy as np
+from rapidfuzz import fuzz, process
+
+from ckepe.axes import opposing_axis
+from ckepe.index import DenseIndex, documents
+from knowledge_sources.errors import KnowledgeError
+from knowledge_sources.knowledge_base import KnowledgeBase
+from knowledge_sources.label_sets import find_label, label_sets
+from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
+
+GROUNDING_THRESHOLD: Final = 0.62
+"""A best score below this means that no source knows the query; calibrated in `benchmarks`."""
+_POOL: Final = 60
+_SHORTEST_FUZZY: Final = 5
+_SAME_SPELLING: Final = 86.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A concept found for a query."""
+
+    concept_id: str
+    canonical_name: str
+    source: str
+    score: float
+    """1 for a name of the concept itself, below for likeness; comparable between queries."""
+    matched: str
+    """The name or sentence that was met."""
+    xrefs: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Signals:
+    spelling: float = 0.0
+    words: float = 0.0
+    meaning: float = 0.0
+    spelled: str = ""
+    meant: str = ""
+
+
+class HybridRetriever:
+    """Finds concepts for a query in any wording.
+
+    Args:
+        knowledge_base: Where concepts and names come from.
+        index: The dense index over the same knowledge base.
+    """
+
+    def __init__(self, knowledge_base: KnowledgeBase, index: DenseIndex) -> None:
+        self.knowledge_base = knowledge_base
+        self._index = index
+
+    def search(self, query: str, top_k: int = 10, label_set: str | None = None) -> list[Hit]:
+        """Return the concepts nearest to the query, best first.
+
+        Args:
+            query: A name, acronym, description or code in any wording; `set:code` is a label.
+            top_k: At most so many.
+            label_set: Its codes are tried first: `AF` in `csn` is atrial flutter.
+
+        Raises:
+            KnowledgeError: The label set, or its code, does not exist.
+        """
+        scored = {h: (1.0 - i * 1e-3, query) for i, h in enumerate(self._named(query, label_set))}
+        if len(scored) < top_k:
+            for head, score, matched in self._similar(query):
+                scored.setdefault(head, (min(score, 0.96), matched))
+        ranked = sorted(scored.items(), key=lambda item: (-item[1][0], item[0]))[:top_k]
+        return [self._to_hit(head, score, matched) for head, (score, matched) in ranked]
+
+    def ground(self, query: str, label_set: str | None = None) -> Hit | None:
+        """Return the concept that the query means, or None where no source knows it."""
+        hits = self.search(query, 2, label_set)
+        return hits[0] if hits and hits[0].score >= GROUNDING_THRESHOLD else None
+
+    def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
+        """Return how near in meaning a text is to each candidate, as cosines."""
+        return [float(s) for s in self._index.similarity(text, candidates)]
+
+    def _named(self, query: str, label_set: str | None) -> list[str]:
+        label = find_label(query)
+        if label is None and label_set is not None:
+            if label_set not in label_sets():
+                msg = f"unknown label set {label_set!r}, expected one of {', '.join(label_sets())}"
+                raise KnowledgeError(msg)
+            codes = {lab.code.casefold(): lab for lab in label_sets()[label_set].labels}
+            label = codes.get(query.strip().casefold())
+        if label is not None:
+            return [self.knowledge_base.head(c) for c in label.concept_ids]
+        if query.strip() in self.knowledge_base.concepts:
+            return [self.knowledge_base.head(query.strip())]
+        return self._rank_named(query, self.knowledge_base.by_alias(query))
+
+    def _rank_named(self, query: str, heads: Sequence[str]) -> list[str]:
+        """Of several concepts with the name, the one that is called so first of all comes first."""
+        name = normalize_name(query)
+
+        def place(head: str) -> tuple[int, int]:
+            names = [normalize_name(n) for n in self.knowledge_base.concepts[head].names]
+            return (names.index(name) if name in names else len(names), len(names))
+
+        return sorted(heads, key=place)
+
+    def _similar(self, query: str) -> list[tuple[str, float, str]]:
+        signals: dict[str, _Signals] = defaultdict(_Signals)
+        self._add_spelling(query, signals)
+        self._add_words(query, signals)
+        self._add_meaning(query, signals)
+        return [
+            (head, _fuse(s, query), s.spelled if s.spelling >= s.meaning else s.meant or s.spelled)
+            for head, s in signals.items()
+        ]
+
+    def _add_spelling(self, query: str, signals: dict[str, _Signals]) -> None:
+        name = expand_acronyms(normalize_name(query))
+        if len(name) < _SHORTEST_FUZZY:
+            return
+        key = word_key(query)
+        for text, choices in ((name, self._names), (key, self._keys)):
+            for match, score, _ in process.extract(
+                text, choices.keys(), scorer=fuzz.ratio, limit=_POOL
+            ):
+                for head in choices[match]:
+                    likeness = _spelling_score(text, match, score)
+                    if likeness > signals[head].spelling:
+                        signals[head].spelling, signals[head].spelled = likeness, match
+
+    @cached_property
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        names = self.knowledge_base.names()
+        return {n: heads for n, heads in names.items() if len(n) >= _SHORTEST_FUZZY}
+
+    @cached_property
+    def _keys(self) -> dict[str, tuple[str, ...]]:
+        keys: dict[str, dict[str, None]] = defaultdict(dict)
+        for name, heads in self._names.items():
+            keys[word_key(name)].update(dict.fromkeys(heads))
+        return {key: tuple(heads) for key, heads in keys.items() if len(key) >= _SHORTEST_FUZZY}
+
+    def _add_words(self, query: str, signals: dict[str, _Signals]) -> None:
+        tokens = expand_acronyms(normalize_name(query)).split()
+        known = [t for t in tokens if t in self._lexical.vocab_dict]
+        if not known:
+            return
+        scores = self._lexical.get_scores(known)
+        ceiling = float(sum(self._idf.get(t, self._rarest) for t in tokens)) or 1.0
+        for row in np.argsort(-scores)[:_POOL]:
+            if scores[row] > 0:
+                signals[self._rows[row]].words = min(1.0, float(scores[row]) / ceiling)
+
+    @cached_property
+    def _rows(self) -> tuple[str, ...]:
+        return self.knowledge_base.heads()
+
+    @cached_property
+    def _corpus(self) -> list[list[str]]:
+        texts: dict[str, list[str]] = defaultdict(list)
+        for document in documents(self.knowledge_base):
+            texts[document.concept_id].append(document.text)
+        return [
+            expand_acronyms(normalize_name(" ".join(texts[head]))).split() for head in self._rows
+        ]
+
+    @cached_property
+    def _lexical(self) -> bm25s.BM25:
+        index = bm25s.BM25(method="lucene", k1=1.2, b=0.5)
+        index.index(self._corpus, show_progress=False)
+        return index
+
+    @cached_property
+    def _idf(self) -> dict[str, float]:
+        """The most that one word can add to a score, by word."""
+        n_documents = len(self._corpus)
+        holding: dict[str, int] = defaultdict(int)
+        for words in self._corpus:
+            for word in set(words):
+                holding[word] += 1
+        return {
+            w: float(np.log(1 + (n_documents - n + 0.5) / (n + 0.5))) for w, n in holding.items()
+        }
+
+    @cached_property
+    def _rarest(self) -> float:
+        return max(self._idf.values())
+
+    def _add_meaning(self, query: str, signals: dict[str, _Signals]) -> None:
+        for hit in self._index.search([query], _POOL)[0]:
+            if hit.score > signals[hit.concept_id].meaning:
+                signals[hit.concept_id].meaning = hit.score
+                signals[hit.concept_id].meant = hit.text
+
+    def _to_hit(self, head: str, score: float, matched: str) -> Hit:
+        concept = self.knowledge_base.get(head)
+        xrefs = self.knowledge_base.cluster_xrefs(head)
+        name, source = concept.canonical_name, concept.source
+        return Hit(head, name, source, round(score, 4), matched, xrefs)
+
+
+def _spelling_score(query: str, match: str, ratio: float) -> float:
+    """Likeness of spelling from 0 to 1; names that differ in an opposing word are not alike."""
+    if ratio >= _SAME_SPELLING and opposing_axis(query, match) is None:
+        return ratio / 100
+    return ratio / 100 * 0.6
+
+
+def _fuse(signals: _Signals, query: str) -> float:
+    """One score from three: a near-identical spelling decides alone, else they add up."""
+    if signals.spelling >= _SAME_SPELLING / 100:
+        return signals.spelling
+    fused = 0.5 * signals.meaning + 0.3 * signals.words + 0.2 * signals.spelling / 0.6
+    text = signals.meant or signals.spelled
+    if text and opposing_axis(query, text) is not None:
+        fused *= 0.9
+    return fused

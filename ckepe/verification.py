@@ -1,0 +1,376 @@
+"""Verification: does the knowledge support a phrase, and in which relation to its label?
+
+A phrase is normalised, resolved to a concept or read as a criterion, and related to the label's
+concept through the is-a graph, the contradictions and the structured criteria. No language model
+takes part.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ckepe.axes import opposing_axis, same_poles
+from ckepe.criteria import Claim, Fit, fit_mention, implies, read_claim
+from ckepe.phrases import Mention, find_leads, find_quantities, split_phrase, without_leads
+from ckepe.prompt_set import Evidence, Relation
+from ckepe.resolution import Resolution, Resolver
+from knowledge_sources.concept import Concept, Criterion
+from knowledge_sources.knowledge_base import KnowledgeBase
+from knowledge_sources.naming import normalize_name
+
+Similarity = Callable[[str, Sequence[str]], list[float]]
+"""Cosine of a text to each of several others."""
+
+_PARAPHRASE: Final = 0.86
+_LONGEST: Final = 30
+_CHAT: Final = re.compile(
+    r"\b(?:sure|here (?:is|are)|as an ai|i cannot|i can't|please|sorry|of course|certainly"
+    r"|sub-?types|attributes of|the following|let me|hope this|ignore (?:the|all|previous)"
+    r"|in summary|note that|scp-ecg statements?|umls)\b|[?!]|https?:",
+    re.IGNORECASE,
+)
+_NOT_ECG: Final = re.compile(
+    r"\b(?:pain|dyspn\w+|breath\w*|syncope|dizz\w+|fatigue|nausea|sweat\w*|edema|fever|cough"
+    r"|troponin|echo\w*|ejection|murmur|auscult\w+|x-?ray|mri|angiogra\w+|stent\w*|ablation"
+    r"|surgery|therap\w+|treat\w*|drug|medication|beta.?block\w*|anticoag\w+|aspirin|statin\w*"
+    r"|biops\w+|blood|serum|plaque|thrombus|genetic|mutation|cholesterol|diabet\w+|smok\w+"
+    r"|obes\w+|lung|pulse (?:deficit|oximetry)|palpitation\w*|headache|stroke|weight|skin|liver"
+    r"|kidney)\b",
+    re.IGNORECASE,
+)
+_GENERIC_WORDS: Final = (
+    "type form pattern change abnormality finding lead wave complex interval segment other various",
+    "condition sign symptom feature variant normal abnormal ecg heart rhythm beat conduction common",
+    "rare left right anterior inferior lateral septal posterior acute chronic complete incomplete",
+    "nonspecific non specific duration amplitude voltage axis block present absent st qrs p q r s t",
+    "1 2 3 4 i ii iii iv and or of with in a b c",
+)
+_GENERIC: Final = frozenset(word for line in _GENERIC_WORDS for word in line.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verification found about one phrase."""
+
+    phrase: str
+    relation: Relation
+    evidence: tuple[Evidence, ...]
+    reason: str
+    """One sentence that a clinician can read."""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the phrase may stand in the label's prompt."""
+        return self.relation.is_accepted
+
+
+class Verifier:
+    """Judges phrases against concepts.
+
+    Args:
+        knowledge_base: What counts as known.
+        similarity: Finds paraphrases of a concept's own criteria; without it only names and
+            structured criteria count.
+    """
+
+    def __init__(self, knowledge_base: KnowledgeBase, similarity: Similarity | None = None) -> None:
+        self.knowledge_base = knowledge_base
+        self._similarity = similarity
+        self._resolver = Resolver(knowledge_base)
+
+    def verify(self, phrase: str, concept_ids: Sequence[str]) -> Verdict:
+        """Return the verdict on a phrase for a label that means these concepts.
+
+        Args:
+            phrase: A proposed sub-type or attribute.
+            concept_ids: The label's concepts; empty where the label is not grounded.
+        """
+        refused = self._refuse_form(phrase)
+        if refused is not None:
+            return refused
+        targets = tuple(dict.fromkeys(self.knowledge_base.head(c) for c in concept_ids))
+        if not targets:
+            reason = "No source knows the label, so nothing can be proven about it."
+            return Verdict(phrase, Relation.UNKNOWN, (), reason)
+        whole = _best(self._judge(phrase, target) for target in targets)
+        if whole.is_accepted:
+            return whole
+        parts = self._parts(phrase)
+        if len(parts) < 2:
+            return whole
+        return self._judge_parts(phrase, parts, targets, whole)
+
+    def _refuse_form(self, phrase: str) -> Verdict | None:
+        return None if self.knowledge_base.by_alias(phrase) else _refuse_form(phrase)
+
+    def _parts(self, phrase: str) -> tuple[str, ...]:
+        """The phrase in parts that each say something; one part if it is not compound."""
+        parts = split_phrase(phrase)
+        if len(parts) > 1:
+            return parts
+        for separator in (r"\s+with\s+", r"\s*,\s*(?:and\s+)?|\s+and\s+", r"\s+or\s+|\s*/\s*"):
+            pieces = [p.strip(" .,") for p in re.split(separator, phrase) if p.strip(" .,")]
+            if len(pieces) > 1 and all(self._says_something(p) for p in pieces):
+                return tuple(pieces)
+        return (phrase,)
+
+    def _says_something(self, text: str) -> bool:
+        claim = read_claim(text)
+        return bool(claim.mentions) or self._resolver.resolve(text) is not None
+
+    def _judge_parts(
+        self, phrase: str, parts: Iterable[str], targets: Sequence[str], whole: Verdict
+    ) -> Verdict:
+        verdicts = [
+            self._refuse_form(part) or _best(self._judge(part, t) for t in targets)
+            for part in parts
+        ]
+        refused = [v for v in verdicts if not v.is_accepted]
+        if refused:
+            worst = refused[0]
+            if worst.relation is Relation.FRAGMENT:
+                return whole
+            reason = f"Its part {worst.phrase!r} is refused: {worst.reason}"
+            return Verdict(phrase, worst.relation, worst.evidence, reason)
+        evidence = tuple(e for v in verdicts for e in v.evidence)
+        relation = Relation.ATTRIBUTE
+        if any(v.relation is not Relation.ATTRIBUTE for v in verdicts):
+            relation = Relation.NARROWER
+        reason = "Each part is supported: " + " ".join(v.reason for v in verdicts)
+        return Verdict(phrase, relation, evidence, reason)
+
+    def _judge(self, phrase: str, target: str) -> Verdict:
+        resolution = self._resolver.resolve(phrase)
+        named = None
+        if resolution is not None:
+            named = _best(self._relate(phrase, resolution, h, target) for h in resolution.heads)
+            if named.is_accepted:
+                return named
+        claimed = self._judge_claim(phrase, target)
+        if claimed is not None and (named is None or claimed.is_accepted):
+            return claimed
+        if named is not None:
+            return named
+        return self._judge_paraphrase(phrase, target) or self._unknown(phrase)
+
+    # Names
+
+    def _relate(self, phrase: str, found: Resolution, head: str, target: str) -> Verdict:
+        knowledge = self.knowledge_base
+        concept, label = knowledge.get(head), knowledge.get(target)
+        evidence: tuple[Evidence, ...] = (self._evidence(head, found.matched, found.score),)
+        name, of = concept.canonical_name, label.canonical_name
+        if head == target:
+            if found.is_qualified:
+                reason = f"A qualified form of {of}."
+                return Verdict(phrase, Relation.NARROWER, evidence, reason)
+            return Verdict(phrase, Relation.SAME, evidence, f"Another name of {of}.")
+        if head in knowledge.descendants(target):
+            reason = f"{name} is a kind of {of}."
+            return Verdict(phrase, Relation.NARROWER, evidence, reason)
+        supporting = self._criterion_showing(concept, target)
+        if supporting is not None:
+            owner, criterion = supporting
+            evidence += (self._evidence(owner, criterion.text, 1.0),)
+            reason = f"{name} is what a criterion of {of} demands: {criterion.text}."
+            return Verdict(phrase, Relation.ATTRIBUTE, evidence, reason)
+        return Verdict(phrase, *self._refuse_concept(concept, label, evidence))
+
+    def _refuse_concept(
+        self, concept: Concept, label: Concept, evidence: tuple[Evidence, ...]
+    ) -> tuple[Relation, tuple[Evidence, ...], str]:
+        knowledge = self.knowledge_base
+        head, target = concept.concept_id, label.concept_id
+        name, of = concept.canonical_name, label.canonical_name
+        if head in knowledge.ancestors(target):
+            return Relation.BROADER, evidence, f"{name} also holds what is not {of}."
+        axis = opposing_axis(name, of)
+        are_siblings = bool(knowledge.parents(head) & knowledge.parents(target))
+        if head in knowledge.contradictions(target):
+            if axis is not None and not (are_siblings and axis in ("wall", "chamber", "degree")):
+                return Relation.OPPOSITE, evidence, f"{name} is the opposite of {of} ({axis})."
+            reason = f"{name} excludes {of}."
+            return (Relation.SIBLING if are_siblings else Relation.OPPOSITE), evidence, reason
+        if are_siblings or self._are_cousins(head, target):
+            reason = f"{name} stands beside {of}, it is not a kind of it."
+            return Relation.SIBLING, evidence, reason
+        return Relation.OTHER_CONDITION, evidence, f"{name} is another condition than {of}."
+
+    def _are_cousins(self, head: str, target: str) -> bool:
+        shared = self.knowledge_base.ancestors(head) & self.knowledge_base.ancestors(target)
+        return any(len(self.knowledge_base.descendants(a)) <= 12 for a in shared)
+
+    def _criterion_showing(self, concept: Concept, target: str) -> tuple[str, Criterion] | None:
+        for owner, criterion in self._criteria(target):
+            if implies(concept, criterion):
+                return owner, criterion
+        for owner, criterion in self._criteria(target):
+            if any(normalize_name(criterion.text) == normalize_name(n) for n in concept.names):
+                return owner, criterion
+        return None
+
+    # Criteria
+
+    def _criteria(self, target: str) -> list[tuple[str, Criterion]]:
+        """The criteria that speak for a concept: its own, its ancestors', a group's members'.
+
+        An ancestor's criterion counts only where the concept says nothing of the same feature.
+        """
+        knowledge = self.knowledge_base
+        own = [(target, c) for c in self._cluster_criteria(target)]
+        if knowledge.get(target).kind == "group":
+            for member in sorted(knowledge.descendants(target)):
+                own += [(member, c) for c in self._cluster_criteria(member)]
+        said = {c.feature for _, c in own}
+        for ancestor in sorted(knowledge.ancestors(target)):
+            own += [
+                (ancestor, c) for c in self._cluster_criteria(ancestor) if c.feature not in said
+            ]
+        return own
+
+    def _cluster_criteria(self, head: str) -> list[Criterion]:
+        return [
+            c
+            for m in self.knowledge_base.cluster(head)
+            for c in self.knowledge_base.get(m).criteria
+        ]
+
+    def _judge_claim(self, phrase: str, target: str) -> Verdict | None:
+        """The verdict on a phrase read as features, leads and quantities; None if it names none."""
+        claim = read_claim(phrase)
+        if not claim.mentions:
+            return None
+        criteria = self._criteria(target)
+        if not criteria:
+            return None
+        verdicts = [self._judge_mention(phrase, m, claim, criteria, target) for m in claim.mentions]
+        if not claim.spans and not claim.leads and len(verdicts) > 1:
+            return _all_or_first_refused(phrase, verdicts)
+        return (
+            min(verdicts, key=_preference)
+            if claim.spans
+            else _all_or_first_refused(phrase, verdicts)
+        )
+
+    def _judge_mention(
+        self,
+        phrase: str,
+        mention: Mention,
+        claim: Claim,
+        criteria: Sequence[tuple[str, Criterion]],
+        target: str,
+    ) -> Verdict:
+        of = self.knowledge_base.get(target).canonical_name
+        fits = [(fit_mention(mention, claim, c), owner, c) for owner, c in criteria]
+        for wanted, relation, saying in _FIT_VERDICTS:
+            for fit, owner, criterion in fits:
+                if fit is wanted:
+                    evidence = (self._evidence(owner, criterion.text, 1.0),)
+                    reason = saying.format(of=of, text=criterion.text)
+                    return Verdict(phrase, relation, evidence, reason)
+        return self._foreign_claim(phrase, mention, claim, of)
+
+    def _foreign_claim(self, phrase: str, mention: Mention, claim: Claim, of: str) -> Verdict:
+        for head in self.knowledge_base.heads():
+            for criterion in self._cluster_criteria(head):
+                if fit_mention(mention, claim, criterion) is Fit.MET:
+                    name = self.knowledge_base.get(head).canonical_name
+                    evidence = (self._evidence(head, criterion.text, 1.0),)
+                    reason = f"This is a criterion of {name}, not of {of}."
+                    return Verdict(phrase, Relation.OTHER_CONDITION, evidence, reason)
+        return Verdict(phrase, Relation.UNKNOWN, (), f"No criterion of {of} says this.")
+
+    # Paraphrases
+
+    def _judge_paraphrase(self, phrase: str, target: str) -> Verdict | None:
+        """A phrase that says a criterion or a definition of the concept in other words."""
+        if self._similarity is None:
+            return None
+        criteria = self._criteria(target)
+        names = [(target, n) for m in self.knowledge_base.cluster(target)
+                 for n in self.knowledge_base.get(m).names]  # fmt: skip
+        texts = [*names, *((owner, c.text) for owner, c in criteria)]
+        scores = self._similarity(phrase, [text for _, text in texts])
+        best = max(range(len(texts)), key=scores.__getitem__, default=None)
+        if best is None or scores[best] < _PARAPHRASE:
+            return None
+        owner, text = texts[best]
+        if not same_poles(phrase, text) or not _same_facts(phrase, text):
+            return None
+        evidence = (self._evidence(owner, text, scores[best]),)
+        relation = Relation.SAME if best < len(names) else Relation.ATTRIBUTE
+        return Verdict(phrase, relation, evidence, f"Says in other words: {text}.")
+
+    def _unknown(self, phrase: str) -> Verdict:
+        reason = f"No source has {phrase!r}, neither as a name nor as a criterion."
+        if _NOT_ECG.search(phrase):
+            return Verdict(phrase, Relation.NOT_ECG, (), "This is not seen on an ECG.")
+        return Verdict(phrase, Relation.UNKNOWN, (), reason)
+
+    def _evidence(self, head: str, matched: str, score: float) -> Evidence:
+        concept = self.knowledge_base.get(head)
+        version = self.knowledge_base.sources[concept.source].version
+        return Evidence(
+            concept_id=head,
+            source=concept.source,
+            version=version,
+            matched=matched,
+            score=round(float(score), 4),
+        )
+
+
+_FIT_VERDICTS: Final = (
+    (Fit.MET, Relation.ATTRIBUTE, "A criterion of {of}: {text}."),
+    (Fit.OPPOSED, Relation.OPPOSITE, "Against a criterion of {of}: {text}."),
+    (Fit.LOOSER, Relation.BROADER, "Says less than the criterion of {of}: {text}."),
+    (Fit.ELSEWHERE, Relation.OTHER_CONDITION, "In other leads than {of} demands: {text}."),
+)
+_ORDER: Final = (
+    Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE, Relation.OPPOSITE, Relation.SIBLING,
+    Relation.BROADER, Relation.OTHER_CONDITION, Relation.UNKNOWN, Relation.NOT_ECG,
+    Relation.FRAGMENT,
+)  # fmt: skip
+
+
+def _preference(verdict: Verdict) -> int:
+    return _ORDER.index(verdict.relation)
+
+
+def _best(verdicts: Iterable[Verdict]) -> Verdict:
+    return min(verdicts, key=_preference)
+
+
+def _all_or_first_refused(phrase: str, verdicts: Sequence[Verdict]) -> Verdict:
+    """Accept only if every feature that the phrase names is supported."""
+    refused = [v for v in verdicts if not v.is_accepted]
+    if refused:
+        return _best(refused)
+    evidence = tuple(dict.fromkeys(e for v in verdicts for e in v.evidence))
+    return Verdict(phrase, verdicts[0].relation, evidence, verdicts[0].reason)
+
+
+def _refuse_form(phrase: str) -> Verdict | None:
+    """Refuse what is no phrase at all, before any knowledge is asked."""
+    text = phrase.strip()
+    words = normalize_name(text).split()
+    if not words or not any(c.isalpha() for c in text):
+        return Verdict(phrase, Relation.FRAGMENT, (), "There are no words in it.")
+    if len(words) > _LONGEST or _CHAT.search(text):
+        reason = "This is a sentence of a conversation, not a finding."
+        return Verdict(phrase, Relation.FRAGMENT, (), reason)
+    rest = normalize_name(without_leads(text)).split()
+    is_bare_leads = bool(find_leads(text)) and not set(rest) - _GENERIC - {"lead", "wall", "area"}
+    if is_bare_leads and not read_claim(text).mentions and not find_quantities(text):
+        return Verdict(phrase, Relation.FRAGMENT, (), "It names leads and no finding.")
+    if len(set(words)) <= 3 and not set(words) - _GENERIC and not read_claim(text).mentions:
+        return Verdict(phrase, Relation.FRAGMENT, (), "It is too general to mean a finding.")
+    return None
+
+
+def _same_facts(one: str, other: str) -> bool:
+    leads, others = set(find_leads(one)), set(find_leads(other))
+    numbers, other_numbers = find_quantities(one), find_quantities(other)
+    return (not leads or not others or leads <= others) and (
+        not numbers or not other_numbers or numbers == other_numbers
+    )
