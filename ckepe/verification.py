@@ -41,10 +41,11 @@ _NOT_ECG: Final = re.compile(
 )
 _GENERIC_WORDS: Final = (
     "type form pattern change abnormality finding lead wave complex interval segment other various",
-    "condition sign symptom feature variant normal abnormal ecg heart rhythm beat conduction common",
+    "condition sign symptom feature variant normal abnormal ecg heart rhythm beat conduction",
+    "common",
     "rare left right anterior inferior lateral septal posterior acute chronic complete incomplete",
-    "nonspecific non specific duration amplitude voltage axis block present absent st qrs p q r s t",
-    "1 2 3 4 i ii iii iv and or of with in a b c",
+    "nonspecific non specific duration amplitude voltage axis block present absent st qrs p q r s",
+    "t 1 2 3 4 i ii iii iv and or of with in a b c",
 )
 _GENERIC: Final = frozenset(word for line in _GENERIC_WORDS for word in line.split())
 
@@ -63,6 +64,11 @@ class Verdict:
     def is_accepted(self) -> bool:
         """Whether the phrase may stand in the label's prompt."""
         return self.relation.is_accepted
+
+    @property
+    def verdict(self) -> str:
+        """`accept` or `reject`."""
+        return "accept" if self.is_accepted else "reject"
 
 
 class Verifier:
