@@ -21,7 +21,7 @@ class Format:
     title: str
     """As people call it."""
     recognises: Callable[[Part], bool]
-    """True if the content is of this format; looks at no more than it needs, never raises."""
+    """True if the content is of this format; looks at no more than it needs."""
     read: Callable[[Part], Record]
     order: int = 50
     """Formats with a magic number first; looser ones, which would take others' files, later."""

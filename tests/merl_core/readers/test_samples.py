@@ -9,9 +9,27 @@ from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers import read_record
-from merl_core.records import select_leads
+from merl_core.records import STANDARD_LEADS, select_leads
 
 CONSTRUCTED = {
+    "bdf/e07500_uV.bdf": 0.1,
+    "edf/e07500_mV.edf": 0.1,
+    "edf/e07500_uV_edfplus.edf": 0.1,
+    "fhir/bundle_e07500.json": 0.1,
+    "fhir/observation_e07500_mV_origin0.5.json": 0.1,
+    "fhir/observation_e07500_uV.json": 0.1,
+    "hdf5/e07500_attrs.h5": 1.0,
+    "hdf5/e07500_code_tracings.h5": 0.1,
+    "hdf5/e07500_per_lead.h5": 0.1,
+    "ishne/e07500.ecg": 0.5,
+    "mfer/e07500.mwf": 0.5,
+    "mortara_xml/e07500.xml": 0.5,
+    "tabular/e07500.npz": 0.1,
+    "tabular/e07500.parquet": 0.1,
+    "tabular/e07500_12x5000.npy": 0.1,
+    "tabular/e07500_5000x12.npy": 0.1,
+    "tabular/e07500_cpsc_struct.mat": 0.1,
+    "tabular/e07500_ecg_fs.mat": 0.1,
     "dicom/e07500_12lead_baseline.dcm": 1.0,
     "dicom/e07500_12lead_mdc_uV.dcm": 0.5,
     "dicom/e07500_ambulatory.dcm": 0.5,
@@ -57,10 +75,12 @@ def test_every_container_of_one_recording_reads_the_same(
 
 INVALID = {
     "empty.bin": "unknown_format",
+    "npy_declares_8TiB.npy": "truncated_file",
     "random.bin": "unknown_format",
     "truncated_scp.scp": "truncated_file",
     "wfdb_traversal/big.hea": "truncated_file",
     "wfdb_traversal/rel.hea": "unsafe_file",
+    "xml_billion_laughs_muse.xml": "unsafe_file",
 }
 
 
@@ -69,3 +89,42 @@ def test_a_hostile_or_broken_file_is_refused_with_its_code(name: str, shared: Pa
     with pytest.raises(InvalidRecordError) as caught:
         read_record(shared / "data/formats/_invalid" / name)
     assert caught.value.code == INVALID[name]
+
+
+REAL = {
+    "dicom/ecgtoolkit_Example.dcm": ("dicom", 12, 5000, 500, 49, "M"),
+    "dicom/pydicom_waveform_ecg.dcm": ("dicom", 12, 10000, 1000, 42, "F"),
+    "hl7_aecg/fda_hl7_example_aecg.xml": ("hl7_aecg", 12, 5000, 500, 46, "M"),
+    "hl7_aecg/liryc_hl7aecg_example.xml": ("hl7_aecg", 12, 1000, 100, None, None),
+    "philips_sierra_xml/sierra_103_129DYPRG.XML": ("philips_sierra", 12, 5264, 500, 50, "M"),
+    "philips_sierra_xml/sierra_104_3191723.xml": ("philips_sierra", 12, 5300, 500, 60, "M"),
+    "philips_sierra_xml/sierra_104_ad4d3d80.xml": ("philips_sierra", 12, 5300, 500, 32, "F"),
+    "scp/abtahi_ecg_20081029_105642_anon000010.scp": ("scp", 8, 6000, 600, 40, None),
+    "scp/ecgtoolkit_Example.scp": ("scp", 12, 5000, 500, 49, "M"),
+    "wfdb/E07501.hea": ("wfdb", 12, 5000, 500, 65, "M"),
+    "wfdb/s0010_re.hea": ("wfdb", 15, 38400, 1000, 81, "F"),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_file_is_read_as_what_it_is(name: str, shared: Path) -> None:
+    record = read_record(shared / "data/formats" / name)
+    found = (record.format, len(record.leads), record.sig_len, record.fs, record.age_years)
+    assert (*found, record.sex) == REAL[name]
+
+
+def test_one_recording_in_scp_dicom_and_hl7_reads_the_same(shared: Path) -> None:
+    names = ("scp/ecgtoolkit_Example.scp", "dicom/ecgtoolkit_Example.dcm",
+             "hl7_aecg/fda_hl7_example_aecg.xml")  # fmt: skip
+    records = [read_record(shared / "data/formats" / name) for name in names]
+    first, *others = [select_leads(record, STANDARD_LEADS) for record in records]
+    for record, other in zip(records[1:], others, strict=True):
+        assert np.nanmax(np.abs(first - other)) * 1000 <= 5.01, record.format
+        assert np.isfinite(other).all()
+
+
+def test_a_philips_calibration_pulse_is_cut_with_a_warning(shared: Path) -> None:
+    folder = shared / "data/formats/philips_sierra_xml"
+    record = read_record(folder / "sierra_104_3191723.xml")
+    assert "calibration_pulse_removed" in [warning.code for warning in record.warnings]
+    assert np.ptp(record.signal[:, -1]) > 0.02

@@ -1,0 +1,122 @@
+"""GE CardioSoft XML: root `CardiologyXML`; leads as decimal text in `StripData`."""
+
+import re
+from datetime import datetime
+from xml.etree.ElementTree import Element
+
+import numpy as np
+from defusedxml.ElementTree import fromstring
+from numpy.typing import NDArray
+
+from merl_core.errors import InvalidRecordError
+from merl_core.readers.assembly import Findings, assemble, check_count, clean_statements
+from merl_core.readers.registry import Format
+from merl_core.readers.upload import Part
+from merl_core.records import DeviceReport, Record
+
+_MEASUREMENTS = {
+    "VentricularRate": "heart_rate_bpm", "PQInterval": "pr_ms", "PRInterval": "pr_ms",
+    "PDuration": "p_ms", "QRSDuration": "qrs_ms", "QTInterval": "qt_ms", "QTCInterval": "qtc_ms",
+    "RRInterval": "rr_ms", "PAxis": "p_axis_deg", "RAxis": "qrs_axis_deg", "TAxis": "t_axis_deg",
+}  # fmt: skip
+_UV_PER_LSB = {"uvperlsb": 1.0, "nvperlsb": 1e-3, "mvperlsb": 1e3}
+
+
+def _recognises(part: Part) -> bool:
+    return part.root_tag == "CardiologyXML"
+
+
+def _read(part: Part) -> Record:
+    findings = Findings()
+    root = fromstring(part.content)
+    strip = _strip(root, findings)
+    fs = _number(strip, "SampleRate")
+    resolution = strip.find("Resolution")
+    unit = (resolution.get("units") or "uVperLsb").lower() if resolution is not None else ""
+    microvolts = _number(strip, "Resolution")
+    if fs is None or microvolts is None or unit not in _UV_PER_LSB:
+        msg = f"StripData gives rate {fs!r} and resolution {microvolts!r} {unit!r}; both are needed"
+        raise InvalidRecordError(msg, code="unknown_unit")
+    leads = {
+        wave.get("lead") or f"lead {i + 1}": samples(wave.text)
+        for i, wave in enumerate(strip.findall("WaveformData"))
+    }
+    if len({len(values) for values in leads.values()}) > 1:
+        msg = f"leads of different lengths: { {name: len(v) for name, v in leads.items()} }"
+        raise InvalidRecordError(msg)
+    return assemble(
+        np.stack(list(leads.values())) * microvolts * _UV_PER_LSB[unit] / 1000,
+        list(leads),
+        fs,
+        "cardiosoft",
+        findings,
+        start=_moment(root),
+        age_years=_number(root, "PatientInfo/Age"),
+        sex=root.findtext("PatientInfo/Gender"),
+        device=_device(root),
+    )
+
+
+def samples(text: str | None) -> NDArray[np.float64]:
+    """Return the numbers of a comma-separated text.
+
+    Raises:
+        InvalidRecordError: A part is not a number.
+    """
+    tokens = re.sub(r"[\s;]+", "", text or "").rstrip(",").split(",")
+    check_count(len(tokens) * 12)
+    try:
+        return np.array(tokens, dtype=np.float64)
+    except ValueError as error:
+        msg = f"waveform data that are not comma-separated numbers: {str(error)[:100]}"
+        raise InvalidRecordError(msg) from error
+
+
+def _strip(root: Element, findings: Findings) -> Element:
+    """Return the longest rhythm strip; median beats lie under other elements."""
+    strips = [
+        element
+        for outer in root.iter("StripData")
+        for element in outer.iter()
+        if element.tag in ("StripData", "Strip") and element.find("WaveformData") is not None
+    ]
+    if not strips:
+        msg = "the CardioSoft file holds no StripData with waveforms (full disclosure is not read)"
+        raise InvalidRecordError(msg, code="no_signal")
+    if len(strips) > 1:
+        findings.warn("several_strips", f"the longest of {len(strips)} rhythm strips was read")
+    return max(strips, key=lambda strip: len(strip.findtext("WaveformData") or ""))
+
+
+def _number(element: Element, path: str) -> float | None:
+    try:
+        return float((element.findtext(path) or "").strip().replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _moment(root: Element) -> datetime | None:
+    names = ("Year", "Month", "Day", "Hour", "Minute", "Second")
+    parts = [_number(root, f"ObservationDateTime/{name}") for name in names]
+    try:
+        return datetime(*(int(part) for part in parts if part is not None))  # type: ignore[arg-type]
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _device(root: Element) -> DeviceReport:
+    measured = {}
+    for theirs, ours in _MEASUREMENTS.items():
+        value = _number(root, f"RestingECGMeasurements/{theirs}")
+        if value is not None:
+            measured[ours] = value
+    tags = ("DiagnosisText", "ConclusionText")
+    texts = [element.text or "" for tag in tags for element in root.iter(tag)]
+    people = [
+        root.findtext(f"PatientInfo/{path}") or ""
+        for path in ("PID", "Name/FamilyName", "Name/GivenName")
+    ]
+    return DeviceReport(measured, clean_statements(texts, people))
+
+
+FORMATS = (Format("cardiosoft", "GE CardioSoft XML", _recognises, _read, order=30),)

@@ -1,0 +1,205 @@
+"""FHIR R4 and R5 JSON: an ECG Observation, or a Bundle with one, whose leads are SampledData.
+
+Source: HL7 FHIR, SampledData: value = origin + data * factor; `period` in ms (R4), or `interval`
+with `intervalUnit` (R5); data may hold E (error), U and L (beyond the limits).
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merl_core.errors import InvalidRecordError
+from merl_core.readers.assembly import (
+    Findings,
+    age_at,
+    assemble,
+    check_count,
+    clean_statements,
+    millivolts_per,
+)
+from merl_core.readers.registry import Format
+from merl_core.readers.upload import Part
+from merl_core.records import STANDARD_LEADS, DeviceReport, Record, canonical_lead
+
+_MDC_BASE = 131328
+_MDC_LEADS = {1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF"}
+_MDC_LEADS |= {number: f"V{number - 2}" for number in range(3, 9)}
+"""ISO/IEEE 11073-10101: the code of a lead's potential is that of any potential plus its number."""
+_INTERVAL_MS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "min": 60_000.0}
+_MAX_RESOURCES = 10_000
+
+
+def _recognises(part: Part) -> bool:
+    start = part.head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return start.startswith(b"{") and b'"resourceType"' in part.content
+
+
+def _read(part: Part) -> Record:
+    findings = Findings()
+    try:
+        document = json.loads(part.text)
+    except (ValueError, RecursionError) as error:
+        msg = f"{part.name!r} is not valid JSON: {str(error)[:200]}"
+        raise InvalidRecordError(msg) from error
+    resources = list(_resources(document))
+    leads: dict[str, NDArray[np.float64]] = {}
+    rates: dict[str, float] = {}
+    start = None
+    for resource in resources:
+        for name, sampled in _sampled(resource):
+            values = _values(name, sampled, findings)
+            if values is None:
+                continue
+            if name in leads:
+                msg = f"the upload holds lead {name!r} several times; send one recording"
+                raise InvalidRecordError(msg, code="several_records")
+            leads[name], rates[name] = values, _rate(sampled)
+            start = start or _moment(resource)
+    if not leads:
+        msg = "the FHIR resource holds no sampled data in a unit of voltage"
+        raise InvalidRecordError(msg, code="no_signal")
+    kinds = {(rates[name], len(values)) for name, values in leads.items()}
+    if len(kinds) > 1:
+        msg = f"the leads differ in rate or length: {sorted(kinds)[:4]}"
+        raise InvalidRecordError(msg)
+    fs = next(iter(rates.values()))
+    age, sex = _patient(resources, start)
+    return assemble(
+        np.stack(list(leads.values())),
+        list(leads),
+        fs,
+        "fhir",
+        findings,
+        start=start,
+        age_years=age,
+        sex=sex,
+        device=DeviceReport({}, _statements(resources)),
+    )
+
+
+def _resources(document: Any) -> Iterator[dict[str, Any]]:
+    """Yield the resource, or those of a bundle, and what they contain."""
+    waiting = [document]
+    seen = 0
+    while waiting:
+        resource = waiting.pop(0)
+        seen += 1
+        if not isinstance(resource, dict) or seen > _MAX_RESOURCES:
+            continue
+        yield resource
+        contained = resource.get("contained") or []
+        entries = resource.get("entry") or []
+        waiting += [item for item in contained if isinstance(item, dict)]
+        waiting += [item.get("resource") for item in entries if isinstance(item, dict)]
+
+
+def _sampled(resource: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if resource.get("resourceType") != "Observation":
+        return
+    parts = [resource, *(resource.get("component") or [])]
+    for number, part in enumerate(parts):
+        sampled = part.get("valueSampledData") if isinstance(part, dict) else None
+        if isinstance(sampled, dict) and sampled.get("data"):
+            yield _lead_name(part.get("code")) or f"component {number}", sampled
+
+
+def _lead_name(code: Any) -> str:
+    """Return the standard lead that a CodeableConcept names, by text, display or MDC code."""
+    if not isinstance(code, dict):
+        return ""
+    codings = [item for item in code.get("coding") or [] if isinstance(item, dict)]
+    words = [
+        code.get("text"),
+        *(c.get("display") for c in codings),
+        *(c.get("code") for c in codings),
+    ]
+    for word in words:
+        plain = re.sub(r"^MDC_ECG_(ELEC_POTL|LEAD)_", "", str(word or ""))
+        plain = re.sub(r"\(.*?\)", "", plain)
+        if canonical_lead(plain) in STANDARD_LEADS:
+            return canonical_lead(plain)
+    for coding in codings:
+        number = str(coding.get("code") or "")
+        if number.isascii() and number.isdigit() and len(number) < 8:
+            lead = _MDC_LEADS.get(int(number) - _MDC_BASE)
+            if lead:
+                return lead
+    return str(code.get("text") or "").strip()
+
+
+def _values(name: str, sampled: dict[str, Any], findings: Findings) -> NDArray[np.float64] | None:
+    """Return the samples in mV, NaN for E, U and L; None if they are not volts."""
+    origin = sampled.get("origin") or {}
+    unit = str(origin.get("code") or origin.get("unit") or "")
+    scale = millivolts_per(unit)
+    if scale is None:
+        findings.warn("signals_left_out", f"{name!r} is in {unit!r}: left out")
+        return None
+    if int(sampled.get("dimensions") or 1) != 1:
+        msg = f"{name!r} has several dimensions; one for each lead is read"
+        raise InvalidRecordError(msg)
+    tokens = str(sampled["data"]).split()
+    check_count(len(tokens) * 12)
+    beyond = {"E", "U", "L"}
+    if not beyond.isdisjoint(tokens):
+        findings.warn("padding_value", f"errors and values beyond the limits in {name!r} left open")
+        tokens = ["nan" if token in beyond else token for token in tokens]
+    data = np.array(tokens, dtype=np.float64)
+    factor = float(sampled.get("factor") or 1.0)
+    return (float(origin.get("value") or 0.0) + data * factor) * scale
+
+
+def _rate(sampled: dict[str, Any]) -> float:
+    """Return samples per second from the period (R4) or the interval (R5)."""
+    if sampled.get("period") is not None:
+        return 1000.0 / float(sampled["period"])
+    unit = str(sampled.get("intervalUnit") or "")
+    interval = sampled.get("interval")
+    if interval is None or unit not in _INTERVAL_MS:
+        msg = f"sampled data without a period, or with the interval unit {unit!r}"
+        raise InvalidRecordError(msg, code="unknown_rate")
+    return 1000.0 / (float(interval) * _INTERVAL_MS[unit])
+
+
+def _moment(resource: dict[str, Any]) -> datetime | None:
+    period = resource.get("effectivePeriod") or {}
+    text = resource.get("effectiveDateTime") or resource.get("effectiveInstant")
+    return _parsed(text or (period.get("start") if isinstance(period, dict) else None))
+
+
+def _parsed(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text).strip())
+    except ValueError:
+        return None
+
+
+def _patient(
+    resources: list[dict[str, Any]], start: datetime | None
+) -> tuple[float | None, str | None]:
+    for resource in resources:
+        if resource.get("resourceType") == "Patient":
+            return age_at(_parsed(resource.get("birthDate")), start), resource.get("gender")
+    return None, None
+
+
+def _statements(resources: list[dict[str, Any]]) -> tuple[str, ...]:
+    found: list[str] = []
+    for resource in resources:
+        if resource.get("resourceType") == "DiagnosticReport" and resource.get("conclusion"):
+            found.append(str(resource["conclusion"]))
+        if resource.get("resourceType") == "Observation":
+            found += [
+                str(part["valueString"])
+                for part in resource.get("component") or []
+                if isinstance(part, dict) and part.get("valueString")
+            ]
+    return clean_statements(found)
+
+
+FORMATS = (Format("fhir", "FHIR Observation or Bundle", _recognises, _read, order=35),)

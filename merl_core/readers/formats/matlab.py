@@ -1,0 +1,65 @@
+"""MATLAB files, versions 4 to 7: `val` of the CinC challenges, structures, cells of lead names."""
+
+import io
+import math
+import struct
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from merl_core.readers.assembly import Findings, check_count
+from merl_core.readers.named_arrays import named_arrays_to_record
+from merl_core.readers.registry import Format
+from merl_core.readers.upload import Part
+from merl_core.records import Record
+
+_MAX_DEPTH = 4
+
+
+def _recognises(part: Part) -> bool:
+    return part.head.startswith(b"MATLAB 5.0 MAT-file") or _is_version_4(part)
+
+
+def _is_version_4(part: Part) -> bool:
+    """Return True for the level 4 header: type MOPT, rows, columns, imaginary flag, name length."""
+    if len(part.head) < 21:
+        return False
+    kind, rows, columns, imaginary, name_length = struct.unpack_from("<5i", part.head)
+    if not (0 <= kind <= 52 and kind % 10 in (0, 1) and imaginary in (0, 1) and rows > 0):
+        return False
+    if not (columns > 0 and 2 <= name_length <= 64 and kind // 10 % 10 <= 5):
+        return False
+    name = part.head[20 : 20 + name_length]
+    return name.endswith(b"\x00") and name[:-1].isascii() and name[:-1].replace(b"_", b"").isalnum()
+
+
+def _read(part: Part) -> Record:
+    findings = Findings()
+    with findings.library_warnings():
+        stream: Any = io.BytesIO(part.content)
+        listing = scipy.io.whosmat(stream)
+        check_count(sum(math.prod(shape) for _, shape, _ in listing))
+        stream.seek(0)
+        content = scipy.io.loadmat(stream, simplify_cells=True)
+    arrays: dict[str, Any] = {}
+    _flatten(content, "", arrays, 0)
+    return named_arrays_to_record(arrays, "mat", findings, hint=part.name)
+
+
+def _flatten(value: dict[str, Any], prefix: str, found: dict[str, Any], depth: int) -> None:
+    """Add a structure's fields to `found` as `structure/field`."""
+    for name, item in value.items():
+        if name.startswith("__"):
+            continue
+        path = f"{prefix}{name}"
+        if isinstance(item, dict):
+            if depth < _MAX_DEPTH:
+                _flatten(item, f"{path}/", found, depth + 1)
+        elif isinstance(item, list):
+            found[path] = np.array([str(word) for word in item])
+        else:
+            found[path] = item if isinstance(item, str) else np.asarray(item)
+
+
+FORMATS = (Format("mat", "MATLAB 4 to 7", _recognises, _read, order=45),)

@@ -1,0 +1,54 @@
+"""Parquet tables: one column a lead, a time column perhaps."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from merl_core.errors import InvalidRecordError
+from merl_core.readers.assembly import Findings, check_count
+from merl_core.readers.registry import Format
+from merl_core.readers.tables import Table, table_to_record
+from merl_core.readers.upload import Part
+from merl_core.records import Record
+
+_RATE_KEYS = (b"fs", b"sampling_rate", b"sampling_frequency", b"sample_rate")
+_UNIT_KEYS = (b"unit", b"units")
+
+
+def _recognises(part: Part) -> bool:
+    return part.head.startswith(b"PAR1") and part.content.endswith(b"PAR1")
+
+
+def _read(part: Part) -> Record:
+    findings = Findings()
+    try:
+        file = pq.ParquetFile(io.BytesIO(part.content))
+        check_count(file.metadata.num_rows * file.metadata.num_columns)
+        table = file.read(use_threads=False)
+    except pa.ArrowException as error:
+        msg = f"the Parquet file cannot be read: {str(error)[:200]}"
+        raise InvalidRecordError(msg) from error
+    numeric = [
+        field.name
+        for field in table.schema
+        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    ]
+    left_out = [name for name in table.column_names if name not in numeric]
+    if left_out:
+        findings.warn("signals_left_out", f"columns left out: {', '.join(left_out)[:200]}")
+    if not numeric:
+        msg = f"no column of numbers among {table.column_names[:8]}"
+        raise InvalidRecordError(msg, code="no_signal")
+    columns = [table.column(name).to_numpy().astype(np.float64) for name in numeric]
+    metadata = table.schema.metadata or {}
+    rate = next((metadata[key] for key in _RATE_KEYS if key in metadata), None)
+    unit = next((metadata[key] for key in _UNIT_KEYS if key in metadata), b"")
+    data = Table(
+        np.stack(columns, axis=1), numeric, float(rate) if rate else None, unit.decode("latin-1")
+    )
+    return table_to_record(data, "parquet", findings, hint=part.name)
+
+
+FORMATS = (Format("parquet", "Parquet", _recognises, _read, order=10),)
