@@ -1,10 +1,13 @@
 """The embedder seam: how texts become vectors, without ckepe knowing by what."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from knowledge_sources.naming import normalize_name
 
 
 class Embedder(Protocol):
@@ -16,3 +19,28 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return L2-normalised vectors of shape (N, D)."""
+
+
+class WordHashEmbedder:
+    """An embedder that knows words and no meaning: for tests, ours and users'.
+
+    Args:
+        embed_dim: Length of a vector; words share a place where it is small.
+    """
+
+    def __init__(self, embed_dim: int = 256) -> None:
+        self._embed_dim = embed_dim
+
+    @property
+    def embedder_id(self) -> str:
+        """Name and size."""
+        return f"word-hash:{self._embed_dim}"
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return L2-normalised word counts of shape (N, embed_dim)."""
+        vectors = np.full((len(texts), self._embed_dim), 1e-6, dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in normalize_name(text).split():
+                row[zlib.crc32(word.encode()) % self._embed_dim] += 1.0
+        normalized: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return normalized
