@@ -1,0 +1,187 @@
+"""Checkpoint folders: weights, config, reference bank and model card; loaded strictly."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from merl_core.errors import CheckpointError
+from merl_core.model import MerlModel, ModelConfig
+
+BUNDLED: Final = Path(__file__).parent / "checkpoints"
+FORMAT_VERSION: Final = 1
+WEIGHTS: Final = "model.safetensors"
+CONFIG: Final = "config.json"
+BANK: Final = "reference_bank.safetensors"
+CARD: Final = "MODEL_CARD.md"
+
+
+class Platt(BaseModel):
+    """Logistic calibration of one class: probability = sigmoid(slope * score + intercept)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slope: float
+    intercept: float
+    fitted_on: str
+    """Name of the data set; a probability holds for cases mixed as there."""
+
+
+class CheckpointConfig(BaseModel):
+    """`config.json`: what was computed, and from what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    model: ModelConfig
+    training: dict[str, Any] = {}
+    """Recipe, data with hashes, seed, and validation results, as the training wrote them."""
+    calibration: dict[str, Platt] = {}
+    """By label text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loaded checkpoint."""
+
+    path: Path
+    config: CheckpointConfig
+    model: MerlModel
+    """In eval mode, on the CPU, float32."""
+    reference_bank: Tensor
+    """Normalised ECG features of shape (N, D), label-free; may be empty."""
+    sha256: str
+    """Of the weights file."""
+    config_sha256: str
+
+
+def load_checkpoint(source: str | Path) -> Checkpoint:
+    """Return a checkpoint from a folder, or a bundled one by its name (`merl-base`).
+
+    Raises:
+        CheckpointError: The folder or a file of it is absent, broken, of another format, or its
+            tensors are not exactly those that its config asks for.
+    """
+    folder = _find(source)
+    raw_config = _read(folder / CONFIG)
+    config = _parse_config(folder / CONFIG, raw_config)
+    raw_weights = _read(folder / WEIGHTS)
+    weights = _parse_tensors(folder / WEIGHTS, raw_weights)
+    model = MerlModel(config.model)
+    _load_strictly(model, weights, folder / WEIGHTS)
+    bank_tensors = _parse_tensors(folder / BANK, _read(folder / BANK))
+    bank = bank_tensors.get("ecg_features")
+    if bank is None or bank.ndim != 2 or bank.shape[1] != config.model.embed_dim:
+        msg = f"{folder / BANK}: expected 'ecg_features' of shape (N, {config.model.embed_dim})"
+        raise CheckpointError(msg)
+    return Checkpoint(
+        path=folder,
+        config=config,
+        model=model.eval().requires_grad_(False),
+        reference_bank=torch.nn.functional.normalize(bank.float(), dim=-1),
+        sha256=hashlib.sha256(raw_weights).hexdigest(),
+        config_sha256=hashlib.sha256(raw_config).hexdigest(),
+    )
+
+
+def save_checkpoint(
+    folder: Path,
+    config: CheckpointConfig,
+    model: MerlModel,
+    reference_bank: Tensor,
+    card: str = "",
+) -> None:
+    """Write a checkpoint folder; floating-point tensors are stored as float16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: _to_stored(t) for name, t in model.state_dict().items()}
+    (folder / WEIGHTS).write_bytes(save_safetensors(weights))
+    bank = {"ecg_features": reference_bank.to(torch.float16).contiguous()}
+    (folder / BANK).write_bytes(save_safetensors(bank))
+    content = config.model_dump(mode="json")
+    text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+    if card:
+        (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def bundled_names() -> tuple[str, ...]:
+    """Return the names of the checkpoints that come with the package."""
+    return tuple(sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}")))
+
+
+def _find(source: str | Path) -> Path:
+    folder = Path(source)
+    if folder.is_dir():
+        return folder
+    bundled = BUNDLED / str(source)
+    if str(source) in bundled_names():
+        return bundled
+    names = ", ".join(map(repr, bundled_names())) or "none"
+    msg = f"checkpoint {str(source)!r} is neither a folder nor a bundled name (bundled: {names})"
+    raise CheckpointError(msg)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"checkpoint file {str(path)!r} cannot be read: {error.strerror}"
+        raise CheckpointError(msg) from error
+
+
+def _parse_config(path: Path, raw: bytes) -> CheckpointConfig:
+    try:
+        config = CheckpointConfig.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        msg = f"{path}: {place}: {first['msg']}"
+        raise CheckpointError(msg) from error
+    if config.format_version != FORMAT_VERSION:
+        msg = f"{path}: format version {config.format_version!r}, expected {FORMAT_VERSION}"
+        raise CheckpointError(msg)
+    return config
+
+
+def _parse_tensors(path: Path, raw: bytes) -> dict[str, Tensor]:
+    try:
+        return load_safetensors(raw)
+    except SafetensorError as error:
+        msg = f"{path}: not a complete safetensors file ({error})"
+        raise CheckpointError(msg) from error
+
+
+def _load_strictly(model: MerlModel, weights: Mapping[str, Tensor], path: Path) -> None:
+    expected = model.state_dict()
+    for kind, names in (
+        ("lacks", expected.keys() - weights.keys()),
+        ("has the unexpected", weights.keys() - expected.keys()),
+    ):
+        if names:
+            listed = ", ".join(map(repr, sorted(names)[:5]))
+            msg = f"{path} {kind} tensor {listed}" + (" ..." if len(names) > 5 else "")
+            raise CheckpointError(msg)
+    for name, tensor in weights.items():
+        if tensor.shape != expected[name].shape:
+            found, wanted = tuple(tensor.shape), tuple(expected[name].shape)
+            msg = f"{path}: tensor {name!r} has shape {found}, expected {wanted}"
+            raise CheckpointError(msg)
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            msg = f"{path}: tensor {name!r} holds values that are not finite"
+            raise CheckpointError(msg)
+    model.load_state_dict({name: t.to(expected[name].dtype) for name, t in weights.items()})
+
+
+def _to_stored(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.to(torch.float16) if tensor.is_floating_point() else tensor

@@ -1,0 +1,223 @@
+"""Engine: a checkpoint ready for inference; records and prompts in, scores out."""
+
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from merl_core.checkpoint import Checkpoint, load_checkpoint
+from merl_core.encoders.text import MODEL_SHA256, SentenceEncoder
+from merl_core.errors import CheckpointError, InvalidRecordError
+from merl_core.preprocess import merl_minmax, prepare
+from merl_core.records import Record, RecordWarning
+from merl_core.zero_shot import join_windows, percentiles
+
+_MAX_CACHED_TEXTS: Final = 20_000
+_BATCH: Final = 32
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EncodedRecord:
+    """ECG features of a recording, one row for each window."""
+
+    features: NDArray[np.float32]
+    """Shape (W, D), each row of length 1."""
+    warnings: tuple[RecordWarning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """How well a recording fits one class."""
+
+    label: str
+    score: float
+    """Cosine of ECG and prompt."""
+    percentile: float | None
+    """Place among the scores that the same prompt gets on the reference bank, 0 to 100."""
+    probability: float | None = None
+    """Only where a calibration for this class was fitted."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """Scores of a recording, in the order of the prompts."""
+
+    scores: tuple[LabelScore, ...]
+    warnings: tuple[RecordWarning, ...]
+
+
+class Engine:
+    """A checkpoint ready for inference; safe to share between threads.
+
+    Args:
+        checkpoint: A loaded checkpoint, its folder, or the name of a bundled one.
+        device: `auto`, `cpu`, `cuda` or another torch device.
+        text_folder: Where the sentence encoder's files are; None looks in its package.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be loaded, needs another sentence encoder, or
+            the device does not exist.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint | str | Path = "merl-base",
+        device: str = "auto",
+        *,
+        text_folder: Path | None = None,
+    ) -> None:
+        if not isinstance(checkpoint, Checkpoint):
+            checkpoint = load_checkpoint(checkpoint)
+        self.checkpoint = checkpoint
+        self.config = checkpoint.config.model
+        self._device = _choose_device(device)
+        self._model = checkpoint.model.to(self._device)
+        self._text_folder = text_folder
+        self._sentences: SentenceEncoder | None = None
+        self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._lock = Lock()
+        self._bank = checkpoint.reference_bank.numpy()
+
+    @property
+    def model_id(self) -> str:
+        """Name of the checkpoint."""
+        return self.checkpoint.config.name
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights."""
+        return self.checkpoint.sha256
+
+    @property
+    def config_sha256(self) -> str:
+        """Hash of the config file."""
+        return self.checkpoint.config_sha256
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return normalised text features of shape (N, D); texts seen before are not encoded."""
+        keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+        with self._lock:
+            new = {k: t for k, t in zip(keys, texts, strict=True) if k not in self._texts}
+            if new:
+                features = self._encode_new(list(new.values()))
+                self._texts.update(zip(new, features, strict=True))
+            found = [self._texts[key] for key in keys]
+            for key in keys:
+                self._texts.move_to_end(key)
+            while len(self._texts) > _MAX_CACHED_TEXTS:
+                self._texts.popitem(last=False)
+        return np.stack(found) if found else np.zeros((0, self.config.embed_dim), np.float32)
+
+    def encode_ecg(self, record: Record) -> EncodedRecord:
+        """Return the features of a recording's windows.
+
+        Raises:
+            InvalidRecordError: The recording cannot be used; see `preprocess.prepare`.
+        """
+        windows, warnings = self.prepare(record)
+        return EncodedRecord(self.encode_windows(windows), warnings)
+
+    def prepare(self, record: Record) -> tuple[NDArray[np.float32], tuple[RecordWarning, ...]]:
+        """Return the model's input for a recording, (W, L, T), and what was done to it."""
+        signal = self.config.signal
+        windows, warnings = prepare(
+            record,
+            signal.leads,
+            signal.fs,
+            signal.window_s,
+            low=signal.low_hz,
+            high=signal.high_hz,
+        )
+        if signal.normalization == "merl_minmax":
+            windows = np.stack([merl_minmax(window) for window in windows])
+        return windows, warnings
+
+    def encode_windows(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return normalised features of shape (N, D) for prepared windows (N, L, T)."""
+        features = np.zeros((len(windows), self.config.embed_dim), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(windows), _BATCH):
+                batch = torch.from_numpy(windows[start : start + _BATCH]).to(self._device)
+                features[start : start + _BATCH] = self._model.encode_ecg(batch).cpu().numpy()
+        return features
+
+    def classify(self, record: Record, prompts: Mapping[str, str]) -> Classification:
+        """Return a score for each label.
+
+        Args:
+            record: The recording.
+            prompts: Prompt text by label.
+
+        Raises:
+            InvalidRecordError: The recording cannot be used, or there is no prompt.
+        """
+        if not prompts:
+            msg = "no prompts: expected at least one class"
+            raise InvalidRecordError(msg, code="no_labels")
+        encoded = self.encode_ecg(record)
+        return self.score(encoded, prompts)
+
+    def score(self, encoded: EncodedRecord, prompts: Mapping[str, str]) -> Classification:
+        """Return a score for each label, for a recording that is encoded already."""
+        texts = list(prompts.values())
+        text_features = self.encode_text(texts)  # (C, D)
+        scores = join_windows(encoded.features @ text_features.T, texts)
+        places = self._percentiles(scores, text_features)
+        rows = tuple(
+            LabelScore(label, float(score), place, self._probability(label, float(score)))
+            for label, score, place in zip(prompts, scores, places, strict=True)
+        )
+        return Classification(rows, encoded.warnings)
+
+    def _percentiles(
+        self, scores: NDArray[np.float32], text_features: NDArray[np.float32]
+    ) -> list[float | None]:
+        if len(self._bank) == 0:
+            return [None] * len(scores)
+        placed = percentiles(scores, self._bank @ text_features.T)
+        return [round(float(place), 2) for place in placed]
+
+    def _probability(self, label: str, score: float) -> float | None:
+        platt = self.checkpoint.config.calibration.get(label)
+        if platt is None:
+            return None
+        return 1 / (1 + math.exp(-(platt.slope * score + platt.intercept)))
+
+    def _encode_new(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._sentences is None:
+            self._sentences = self._load_sentence_encoder()
+        vectors = torch.from_numpy(self._sentences.embed(texts)).to(self._device)
+        with torch.inference_mode():
+            return self._model.encode_text(vectors).cpu().numpy()
+
+    def _load_sentence_encoder(self) -> SentenceEncoder:
+        wanted = self.config.text
+        if wanted.sha256 != MODEL_SHA256["model.safetensors"]:
+            msg = (
+                f"checkpoint {self.model_id!r} needs the text model {wanted.model!r}, which this "
+                f"engine does not have; it has all-MiniLM-L6-v2"
+            )
+            raise CheckpointError(msg)
+        return SentenceEncoder(self._text_folder, device=str(self._device))
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        msg = f"device {name!r} cannot be used: {reason}"
+        raise CheckpointError(msg) from error
+    return device

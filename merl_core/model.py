@@ -1,0 +1,184 @@
+"""The two towers: ECG and text into one space, the paper's and our own by configuration alone."""
+
+import math
+from typing import Any, Final, Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from merl_core.encoders.resnet1d import (
+    PAPER_RESNETS,
+    PAPER_WIDTHS,
+    AttentionPool,
+    Block,
+    ResNet1d,
+    StatisticsPool,
+)
+from merl_core.encoders.text import MODEL_SHA256
+from merl_core.records import STANDARD_LEADS
+
+MERL_LEADS: Final = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
+"""Order of MIMIC-IV-ECG, and so of the paper's weights: aVF before aVL."""
+_STRIDE: Final = 16
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SignalConfig(_Strict):
+    """What the ECG tower takes in."""
+
+    leads: tuple[str, ...] = STANDARD_LEADS
+    fs: float = 100.0
+    window_s: float = 10.0
+    normalization: Literal["millivolt", "merl_minmax"] = "millivolt"
+    low_hz: float | None = 0.5
+    """Lower edge of the filter; None for no filter at all."""
+    high_hz: float | None = 40.0
+
+    @property
+    def sig_len(self) -> int:
+        """Samples of a window."""
+        return round(self.fs * self.window_s)
+
+
+class EcgConfig(_Strict):
+    """The ECG tower."""
+
+    block: Block = "basic"
+    depths: tuple[int, ...] = (2, 2, 2, 2)
+    widths: tuple[int, ...] = PAPER_WIDTHS
+    kernel_size: int = 3
+    stem_kernel_size: int = 7
+    pool: Literal["attention", "statistics"] = "statistics"
+    n_heads: int = 4
+    dropout: float = 0.0
+
+    @model_validator(mode="after")
+    def _check_depths(self) -> Self:
+        if len(self.depths) != len(self.widths):
+            msg = f"{len(self.depths)} depths do not match {len(self.widths)} widths"
+            raise ValueError(msg)
+        return self
+
+
+class TextConfig(_Strict):
+    """The text tower: a frozen sentence encoder and what is trained behind it."""
+
+    model: str = "all-MiniLM-L6-v2"
+    sha256: str = MODEL_SHA256["model.safetensors"]
+    width: int = 384
+    """Length of a sentence vector."""
+    hidden: int = 512
+    dropout: float = 0.0
+
+
+class ModelConfig(_Strict):
+    """Everything that decides what a model computes."""
+
+    signal: SignalConfig = SignalConfig()
+    ecg: EcgConfig = EcgConfig()
+    text: TextConfig = TextConfig()
+    embed_dim: int = Field(default=256, gt=0)
+
+
+class MerlModel(nn.Module):
+    """ECG tower and text tower with a learned temperature.
+
+    Parameter names are those of the paper's released weights.
+
+    Source: Liu et al. 2024 (MERL), section 3; code cheliu-computation/MERL-ICML2024.
+    """
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ModelConfig()
+        ecg, embed_dim = config.ecg, config.embed_dim
+        self.ecg_encoder = ResNet1d(
+            len(config.signal.leads),
+            block=ecg.block,
+            depths=ecg.depths,
+            widths=ecg.widths,
+            kernel_size=ecg.kernel_size,
+            stem_kernel_size=ecg.stem_kernel_size,
+        )
+        n_out = self.ecg_encoder.n_out
+        if ecg.pool == "attention":
+            self.downconv = nn.Conv1d(n_out, embed_dim, 1)
+            n_positions = math.ceil(config.signal.sig_len / _STRIDE)
+            self.att_pool_head = AttentionPool(n_positions, embed_dim, ecg.n_heads)
+        else:
+            self.pool = StatisticsPool(n_out, embed_dim, ecg.n_heads, ecg.dropout)
+        self.linear1 = nn.Linear(embed_dim, embed_dim, bias=False)
+        self.linear2 = nn.Linear(embed_dim, embed_dim, bias=False)
+        text = config.text
+        hidden = text.hidden
+        self.proj_t = nn.Sequential(
+            nn.Linear(text.width, hidden), nn.GELU(), nn.Linear(hidden, embed_dim)
+        )
+        self.text_dropout = nn.Dropout(text.dropout)
+        self.logit_scale = nn.Parameter(torch.tensor(1 / 0.07))
+
+    def project_ecg(self, x: Tensor) -> Tensor:
+        """Return ECG features of shape (B, D), not normalised, for windows (B, L, T)."""
+        h = self.ecg_encoder(x)  # (B, C, T')
+        out: Tensor
+        if self.config.ecg.pool == "attention":
+            out = self.att_pool_head(self.downconv(h))
+        else:
+            out = self.pool(h, _is_recorded(x, h.shape[-1]))
+        return out
+
+    def encode_ecg(self, x: Tensor) -> Tensor:
+        """Return normalised ECG features of shape (B, D) for windows of shape (B, L, T)."""
+        return F.normalize(self.project_ecg(x), dim=-1)
+
+    def encode_text(self, text_vectors: Tensor) -> Tensor:
+        """Return normalised text features of shape (N, D) for sentence vectors (N, width)."""
+        return F.normalize(self.proj_t(self.text_dropout(text_vectors)), dim=-1)
+
+    def uma_views(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        """Return two views of unnormalised ECG features, each with its own dropout in training."""
+        one = F.dropout(self.linear1(projected), 0.1, self.training)
+        two = F.dropout(self.linear2(projected), 0.1, self.training)
+        return one, two
+
+
+def _is_recorded(x: Tensor, n_positions: int) -> Tensor:
+    """Return which output positions see a recorded sample, shape (B, T')."""
+    is_sample = (x != 0).any(dim=1, keepdim=True).to(x.dtype)  # (B, 1, T)
+    reached = F.max_pool1d(is_sample, _STRIDE, _STRIDE, ceil_mode=True)[:, 0, :n_positions]
+    is_recorded = reached > 0
+    return is_recorded | ~is_recorded.any(dim=1, keepdim=True)
+
+
+def paper_config(name: str) -> ModelConfig:
+    """Return the configuration of one of the paper's models, such as `resnet18`.
+
+    Raises:
+        KeyError: There is no such model.
+    """
+    block, depths = PAPER_RESNETS[name]
+    return ModelConfig(
+        signal=SignalConfig(
+            leads=MERL_LEADS, fs=500.0, normalization="merl_minmax", low_hz=None, high_hz=None
+        ),
+        ecg=EcgConfig(block=block, depths=depths, pool="attention"),
+        text=MEDCPT,
+    )
+
+
+MEDCPT: Final = TextConfig(model="ncbi/MedCPT-Query-Encoder", sha256="", width=768, hidden=256)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable values."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def config_as_json(config: ModelConfig) -> dict[str, Any]:
+    """Return a configuration as plain JSON values."""
+    return config.model_dump(mode="json")

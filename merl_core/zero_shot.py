@@ -1,0 +1,57 @@
+"""Zero-shot scores: cosines of ECG and prompts, joined over windows, placed in a reference bank."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_EVENT: Final = re.compile(
+    r"premature|extrasystol|ectop|escape|couplet|triplet|bigemin|trigemin|paroxysm|intermittent"
+    r"|pause|arrest|dropped|block.{0,12}(second|2nd)|(second|2nd).{0,12}block|mobitz|wenckebach"
+    r"|fibrillation|flutter|tachycardia|torsade|fusion|run of",
+    re.IGNORECASE,
+)
+
+
+def is_event(prompt: str) -> bool:
+    """Return whether a prompt speaks of something that may show in one part of a recording only.
+
+    An early beat or a run of tachycardia in one window counts for the whole recording; a width,
+    an axis or an ST segment is judged over all windows.
+    """
+    return _EVENT.search(prompt) is not None
+
+
+def join_windows(cosines: NDArray[np.float32], prompts: Sequence[str]) -> NDArray[np.float32]:
+    """Return one score per prompt: the maximum over windows for events, else the mean.
+
+    Args:
+        cosines: Shape (W, C).
+        prompts: The C prompts.
+
+    Returns:
+        Shape (C,).
+    """
+    events = np.array([is_event(prompt) for prompt in prompts], dtype=bool)
+    joined: NDArray[np.float32] = np.where(events, cosines.max(axis=0), cosines.mean(axis=0))
+    return joined
+
+
+def percentiles(
+    scores: NDArray[np.float32], reference_scores: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the place of each score among those that its prompt gets on the reference bank.
+
+    Args:
+        scores: Shape (C,).
+        reference_scores: Shape (N, C).
+
+    Returns:
+        Shape (C,), 0 to 100; ties count half.
+    """
+    below = (reference_scores < scores).mean(axis=0)
+    equal = (reference_scores == scores).mean(axis=0)
+    placed: NDArray[np.float64] = 100 * (below + equal / 2)
+    return placed
