@@ -1,0 +1,322 @@
+# ruff: noqa: E501
+"""The findings that the simulator can show: how each changes a heart, and which exclude each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from merl_core.errors import MerlError
+from merl_core.simulate import morphology as m
+from merl_core.simulate import rhythm_plans as r
+from merl_core.simulate import surface as s
+from merl_core.simulate.morphology import Effect
+from merl_core.simulate.rhythm_plans import PlanEffect
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding: its local concept id and what it does."""
+
+    id: str
+    family: str
+    """Findings of one family exclude each other, `ectopy`, `quality` and `stage` apart."""
+    weight: float = 1.0
+    """Share within the family when findings are drawn."""
+    plan: PlanEffect | None = None
+    source: Effect | None = None
+    surface: Effect | None = None
+    implies: tuple[str, ...] = ()
+    """Findings that are stated with it."""
+    excludes: frozenset[str] = frozenset()
+    """Families, or ids, that do not go with it."""
+
+
+_WIDE = frozenset(
+    {"infarction", "ischemia", "repolarization", "hypertrophy", "axis", "pattern", "voltage"}
+)
+_NO_P = frozenset({"atrial", "av", "atrial_ectopy"})
+_ALONE = _WIDE | _NO_P | {"conduction", "ectopy", "interval"}
+_ST_OWN = frozenset({"infarction", "ischemia", "repolarization"})
+
+_ITEMS: tuple[Finding, ...] = (
+    Finding("normal-ecg", "normal", excludes=_ALONE | {"technical"}),
+    # --- rhythm
+    Finding("sinus-rhythm", "rhythm", 6.0),
+    Finding("sinus-bradycardia", "rhythm", 1.2, r.rhythm("sinus", (41, 59))),
+    Finding("sinus-tachycardia", "rhythm", 1.3, r.rhythm("sinus", (101, 150), pr_s=(0.12, 0.16)), excludes=frozenset({"av", "ectopy"})),
+    Finding("sinus-arrhythmia", "rhythm", 0.9, r.rhythm("sinus", (56, 88), variability=0.10), excludes=frozenset({"av", "ectopy"})),
+    Finding("sinus-pause", "rhythm", 0.15, r.rhythm("pause", (48, 80)), excludes=frozenset({"av", "ectopy"})),
+    Finding("sinoatrial-block", "rhythm", 0.12, r.rhythm("sinus_block", (50, 80), variability=0.008), excludes=frozenset({"av", "ectopy"})),
+    Finding("atrial-fibrillation", "rhythm", 1.7, r.rhythm("fibrillation", (50, 99)), excludes=_NO_P),
+    Finding("atrial-fibrillation-rapid", "rhythm", 0.7, r.rhythm("fibrillation", (104, 160)), excludes=_NO_P | {"ectopy"}),
+    Finding("atrial-flutter", "rhythm", 1.0, r.flutter, excludes=_NO_P | {"ectopy"}),
+    Finding("supraventricular-tachycardia", "rhythm", 0.7, r.rhythm("reentry", (150, 220), pr_s=(0.03, 0.14)), excludes=_NO_P | {"ectopy"}),
+    Finding("paroxysmal-supraventricular-tachycardia", "rhythm", 0.25, r.paroxysmal, excludes=_NO_P | {"ectopy"}),
+    Finding("avnrt", "rhythm", 0.12, r.rhythm("reentry", (150, 210), pr_s=(0.02, 0.06)), excludes=_NO_P | {"ectopy"}),
+    Finding("avrt", "rhythm", 0.12, r.rhythm("reentry", (160, 220), pr_s=(0.09, 0.14)), excludes=_NO_P | {"ectopy"}),
+    Finding("atrial-tachycardia", "rhythm", 0.4, r.rhythm("atrial_tachycardia", (120, 190), variability=0.004, pr_s=(0.11, 0.15)), excludes=_NO_P | {"ectopy"}),
+    Finding("multifocal-atrial-tachycardia", "rhythm", 0.2, r.rhythm("multifocal", (104, 140), pr_s=(0.11, 0.17)), excludes=_NO_P | {"ectopy"}),
+    Finding("ectopic-atrial-rhythm", "rhythm", 0.35, r.rhythm("atrial", (55, 92)), excludes=_NO_P | {"ectopy"}),
+    Finding("wandering-atrial-pacemaker", "rhythm", 0.15, r.rhythm("wandering", (55, 90), variability=0.05), excludes=_NO_P | {"ectopy"}),
+    Finding("junctional-rhythm", "rhythm", 0.45, r.rhythm("junctional", (40, 59)), excludes=_NO_P | {"ectopy"}),
+    Finding("accelerated-junctional-rhythm", "rhythm", 0.2, r.rhythm("junctional", (62, 98)), excludes=_NO_P | {"ectopy"}),
+    Finding("junctional-tachycardia", "rhythm", 0.12, r.rhythm("junctional", (104, 140)), excludes=_NO_P | {"ectopy"}),
+    Finding("idioventricular-rhythm", "rhythm", 0.15, r.rhythm("ventricular", (26, 40)), excludes=_ALONE),
+    Finding("accelerated-idioventricular-rhythm", "rhythm", 0.2, r.rhythm("ventricular", (55, 100), conduction="complete", atrial_rate=(60, 95)), excludes=_ALONE),
+    Finding("ventricular-tachycardia", "rhythm", 0.4, r.ventricular_tachycardia, excludes=_ALONE),
+    Finding("ventricular-fibrillation", "rhythm", 0.08, r.rhythm("chaos"), excludes=_ALONE),
+    Finding("torsades-de-pointes", "rhythm", 0.06, r.rhythm("chaos"), excludes=_ALONE),
+    Finding("atrial-paced-rhythm", "rhythm", 0.25, r.rhythm("sinus", (60, 80), paced="atrial"), excludes=frozenset({"av", "ectopy"})),
+    Finding("ventricular-paced-rhythm", "rhythm", 0.6, r.rhythm("sinus", (58, 82), paced="ventricular", atrial_rate=(62, 98)), source=m.paced_form, excludes=_ALONE),
+    Finding("dual-chamber-paced-rhythm", "rhythm", 0.5, r.rhythm("sinus", (59, 82), paced="dual", pr_s=(0.14, 0.2)), source=m.paced_form, excludes=_ALONE),
+    # --- conduction from atria to ventricles
+    Finding("first-degree-av-block", "av", 1.0, source=m.pr_between(206, 320)),
+    Finding("short-pr-interval", "av", 0.2, source=m.pr_between(86, 117), excludes=frozenset({"left-atrial-enlargement", "biatrial-enlargement"})),
+    Finding("mobitz-1-av-block", "av", 0.35, r.partial_block("wenckebach", (62, 95)), excludes=frozenset({"ectopy"})),
+    Finding("mobitz-2-av-block", "av", 0.25, r.partial_block("mobitz2", (62, 95)), excludes=frozenset({"ectopy"})),
+    Finding("two-to-one-av-block", "av", 0.25, r.partial_block("two_to_one", (66, 105)), excludes=frozenset({"ectopy"})),
+    Finding("high-degree-av-block", "av", 0.12, r.partial_block("high", (72, 110)), excludes=frozenset({"ectopy"})),
+    Finding("third-degree-av-block", "av", 0.6, r.complete_block, implies=("av-dissociation",), excludes=frozenset({"ectopy", "ischemia", "infarction"})),
+    # --- ectopic beats
+    Finding("ventricular-premature-complex", "ectopy", 2.0, r.ectopy("pvc")),
+    Finding("ventricular-couplet", "ectopy", 0.25, r.ectopy("couplet")),
+    Finding("multifocal-ventricular-premature-complexes", "ectopy", 0.25, r.ectopy("multifocal"), implies=("ventricular-premature-complex",)),
+    Finding("interpolated-ventricular-premature-complex", "ectopy", 0.12, r.ectopy("interpolated"), implies=("ventricular-premature-complex",)),
+    Finding("r-on-t", "ectopy", 0.08, r.ectopy("r_on_t"), implies=("ventricular-premature-complex",)),
+    Finding("ventricular-bigeminy", "ectopy", 0.5, r.ectopy("ventricular_bigeminy"), implies=("ventricular-premature-complex",)),
+    Finding("ventricular-trigeminy", "ectopy", 0.4, r.ectopy("ventricular_trigeminy"), implies=("ventricular-premature-complex",)),
+    Finding("atrial-premature-complex", "atrial_ectopy", 1.6, r.ectopy("pac")),
+    Finding("blocked-atrial-premature-complex", "atrial_ectopy", 0.15, r.ectopy("blocked_pac"), implies=("atrial-premature-complex",)),
+    Finding("aberrant-conduction", "atrial_ectopy", 0.15, r.ectopy("aberrant"), implies=("atrial-premature-complex",)),
+    Finding("junctional-premature-complex", "atrial_ectopy", 0.25, r.ectopy("junctional_pc")),
+    Finding("atrial-bigeminy", "atrial_ectopy", 0.25, r.ectopy("atrial_bigeminy"), implies=("atrial-premature-complex",)),
+    Finding("atrial-trigeminy", "atrial_ectopy", 0.2, r.ectopy("atrial_trigeminy"), implies=("atrial-premature-complex",)),
+    # --- conduction within the ventricles
+    Finding("complete-right-bundle-branch-block", "conduction", 1.1, source=m.right_bundle_branch_block, excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
+    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=m.incomplete_right_bundle_branch_block, excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
+    Finding("complete-left-bundle-branch-block", "conduction", 1.1, source=m.left_bundle_branch_block, excludes=_WIDE),
+    Finding("incomplete-left-bundle-branch-block", "conduction", 0.35, source=m.incomplete_left_bundle_branch_block, excludes=_WIDE),
+    Finding("left-anterior-fascicular-block", "conduction", 1.2, source=m.left_anterior_fascicular_block, excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
+    Finding("left-posterior-fascicular-block", "conduction", 0.35, source=m.left_posterior_fascicular_block, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
+    Finding("bifascicular-block", "conduction", 0.35, source=m.bifascicular_block, implies=("complete-right-bundle-branch-block", "left-anterior-fascicular-block"), excludes=frozenset({"axis", "pattern", "hypertrophy"})),
+    Finding("intraventricular-conduction-disturbance", "conduction", 0.8, source=m.intraventricular_delay, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
+    Finding("wolff-parkinson-white-left", "conduction", 0.35, source=m.left_pathway, excludes=_WIDE | {"av"}),
+    Finding("wolff-parkinson-white-right", "conduction", 0.35, source=m.right_pathway, excludes=_WIDE | {"av"}),
+    Finding("rsr-pattern-v1", "conduction", 0.3, source=m.rsr_pattern, excludes=frozenset({"axis", "pattern", "hypertrophy", "infarction"})),
+    Finding("qrs-fragmentation", "conduction", 0.25, source=m.fragmented_qrs, excludes=frozenset({"pattern", "hypertrophy"})),
+    Finding("epsilon-wave", "conduction", 0.08, surface=s.epsilon, excludes=_WIDE),
+    Finding("brugada-pattern", "conduction", 0.25, surface=s.brugada, excludes=_WIDE),
+    Finding("electrical-alternans", "alternans", 1.0, excludes=frozenset({"ectopy", "atrial_ectopy", "av"})),
+    # --- chambers
+    Finding("left-ventricular-hypertrophy", "hypertrophy", 2.2, source=m.left_ventricular_hypertrophy, excludes=frozenset({"voltage", "axis", "pattern"})),
+    Finding("right-ventricular-hypertrophy", "hypertrophy", 0.7, source=m.right_ventricular_hypertrophy, excludes=frozenset({"voltage", "axis", "pattern", "infarction"})),
+    Finding("septal-hypertrophy", "hypertrophy", 0.25, source=m.septal_hypertrophy, excludes=frozenset({"voltage", "axis", "pattern", "infarction"})),
+    Finding("hypertrophic-cardiomyopathy-pattern", "hypertrophy", 0.15, source=m.hypertrophic_cardiomyopathy, excludes=_ST_OWN | {"voltage", "axis", "pattern"}),
+    Finding("left-ventricular-strain", "strain", 1.0, source=m.left_ventricular_strain, excludes=_ST_OWN),
+    Finding("left-atrial-enlargement", "atrial", 1.1, source=m.left_atrial_enlargement),
+    Finding("right-atrial-enlargement", "atrial", 0.8, source=m.right_atrial_enlargement),
+    Finding("biatrial-enlargement", "atrial", 0.25, source=m.biatrial_enlargement),
+    Finding("low-qrs-voltage", "voltage", 1.0, source=m.scale_voltage(0.25, 0.40)),
+    Finding("high-qrs-voltage", "voltage", 0.6, source=m.scale_voltage(1.6, 2.0)),
+    # --- axis and position
+    Finding("left-axis-deviation", "axis", 1.0, source=m.axis_between(-60, -32)),
+    Finding("right-axis-deviation", "axis", 1.0, source=m.axis_between(98, 150)),
+    Finding("extreme-axis-deviation", "axis", 0.25, source=m.axis_between(-170, -100)),
+    Finding("clockwise-rotation", "pattern", 0.6, source=m.rotate_transverse(35, 55)),
+    Finding("counterclockwise-rotation", "pattern", 0.5, source=m.rotate_transverse(-60, -40)),
+    Finding("poor-r-wave-progression", "pattern", 0.9, surface=s.poor_r_progression, excludes=frozenset({"infarction"})),
+    Finding("s1s2s3-pattern", "pattern", 0.25, source=m.s1s2s3),
+    Finding("s1q3t3-pattern", "pattern", 0.2, source=m.s1q3t3, excludes=_ST_OWN),
+    Finding("pulmonary-embolism-pattern", "pattern", 0.15, r.rhythm("sinus", (98, 130), pr_s=(0.12, 0.16)), m.pulmonary_embolism, implies=("s1q3t3-pattern",), excludes=_ST_OWN | {"conduction", "av", "ectopy", "atrial_ectopy"}),
+    Finding("dextrocardia", "pattern", 0.12, source=m.dextrocardia, excludes=_ST_OWN | {"axis", "hypertrophy", "conduction"}),
+    Finding("limb-lead-reversal", "technical", 1.0, excludes=frozenset({"axis", "pattern", "infarction", "ischemia", "hypertrophy", "conduction"})),
+    # --- repolarisation
+    Finding("nonspecific-st-t-change", "repolarization", 0.7, surface=s.st_shift(-0.07, -0.03)),
+    Finding("nonspecific-st-change", "repolarization", 0.7, surface=s.st_shift(-0.09, -0.045)),
+    Finding("nonspecific-t-wave-change", "repolarization", 0.8, surface=s.t_change(0.0, 0.35, 0.0, 0.06)),
+    Finding("nondiagnostic-t-abnormality", "repolarization", 1.1, surface=s.t_change(-0.1, 0.3, 0.0, 0.07)),
+    Finding("t-wave-abnormality", "repolarization", 0.3, surface=s.t_change(-0.3, 0.2, 0.0, 0.15)),
+    Finding("low-t-wave", "repolarization", 0.8, surface=s.flat_t),
+    Finding("t-wave-inversion", "repolarization", 1.0, surface=s.t_change(0.0, 0.1, 0.12, 0.42)),
+    Finding("tall-t-wave", "repolarization", 0.4, surface=s.tall_t),
+    Finding("biphasic-t-wave", "repolarization", 0.4, surface=s.biphasic_t),
+    Finding("u-wave", "repolarization", 0.25, r.rhythm("sinus", (50, 72)), surface=s.u_wave),
+    Finding("inverted-u-wave", "repolarization", 0.08, r.rhythm("sinus", (50, 72)), surface=s.inverted_u),
+    Finding("st-depression", "repolarization", 1.0, surface=s.st_shift(-0.22, -0.10)),
+    Finding("st-elevation", "repolarization", 0.5, surface=s.st_shift(0.14, 0.30)),
+    Finding("early-repolarization", "repolarization", 0.7, surface=s.early_repolarization, excludes=frozenset({"conduction", "rhythm:fast"})),
+    Finding("pericarditis", "repolarization", 0.4, surface=s.pericarditis, excludes=frozenset({"conduction", "hypertrophy"})),
+    Finding("digitalis-effect", "repolarization", 0.6, surface=s.digitalis),
+    Finding("hyperkalemia", "repolarization", 0.45, surface=s.hyperkalemia),
+    Finding("hypokalemia", "repolarization", 0.45, surface=s.hypokalemia),
+    Finding("osborn-wave", "repolarization", 0.08, r.rhythm("sinus", (40, 58)), surface=s.osborn),
+    Finding("takotsubo-pattern", "repolarization", 0.1, surface=s.takotsubo),
+    Finding("cns-pattern", "repolarization", 0.08, surface=s.cerebral_t),
+    Finding("de-winter-pattern", "repolarization", 0.1, surface=s.de_winter),
+    Finding("wellens-pattern", "repolarization", 0.12, surface=s.wellens),
+    Finding("prolonged-qt-interval", "interval", 1.0, source=m.qtc_between(472, 550)),
+    Finding("long-qt-syndrome", "interval", 0.2, source=m.qtc_between(490, 580), excludes=_ST_OWN),
+    Finding("short-qt-interval", "interval", 0.3, source=m.qtc_between(300, 345)),
+    Finding("hypocalcemia", "interval", 0.2, source=m.qtc_between(475, 540), excludes=_ST_OWN),
+    Finding("hypercalcemia", "interval", 0.2, source=m.qtc_between(315, 352), excludes=_ST_OWN),
+    # --- ischemia
+    Finding("nonspecific-ischemic-change", "ischemia", 1.2, surface=s.ischemia("lateral")),
+    Finding("anteroseptal-ischemia", "ischemia", 0.6, surface=s.ischemia("anteroseptal")),
+    Finding("anterior-leads-ischemia", "ischemia", 0.6, surface=s.ischemia("anterior")),
+    Finding("anterolateral-ischemia", "ischemia", 1.0, surface=s.ischemia("anterolateral")),
+    Finding("lateral-ischemia", "ischemia", 0.6, surface=s.ischemia("lateral")),
+    Finding("inferior-ischemia", "ischemia", 0.8, surface=s.ischemia("inferior")),
+    Finding("inferolateral-ischemia", "ischemia", 0.7, surface=s.ischemia("inferolateral")),
+    Finding("subendocardial-injury-anteroseptal", "ischemia", 0.35, surface=s.subendocardial_injury("anteroseptal")),
+    Finding("subendocardial-injury-anterolateral", "ischemia", 0.4, surface=s.subendocardial_injury("anterolateral")),
+    Finding("subendocardial-injury-inferior", "ischemia", 0.2, surface=s.subendocardial_injury("inferior")),
+    Finding("subendocardial-injury-lateral", "ischemia", 0.25, surface=s.subendocardial_injury("lateral")),
+    Finding("subendocardial-injury-inferolateral", "ischemia", 0.25, surface=s.subendocardial_injury("inferolateral")),
+    Finding("nstemi-pattern", "ischemia", 0.25, surface=s.subendocardial_injury("diffuse")),
+    # --- infarction
+    Finding("ventricular-aneurysm", "infarction", 0.25, surface=s.aneurysm, implies=("q-wave", "st-elevation"), excludes=_ST_OWN),
+    Finding("q-wave", "infarction", 0.6, surface=s.pathological_q),
+    # --- signal quality
+    Finding("baseline-wander", "quality", 1.0),
+    Finding("muscle-artifact", "quality", 1.0),
+    Finding("powerline-noise", "quality", 0.6),
+    Finding("electrode-problem", "quality", 0.5),
+)  # fmt: skip
+
+TERRITORY_OF: Mapping[str, tuple[str, float]] = MappingProxyType(
+    {
+        "anterior-myocardial-infarction": ("anterior", 1.0),
+        "anteroseptal-myocardial-infarction": ("anteroseptal", 1.4),
+        "anterolateral-myocardial-infarction": ("anterolateral", 0.7),
+        "septal-myocardial-infarction": ("septal", 0.4),
+        "extensive-anterior-myocardial-infarction": ("extensive", 0.3),
+        "lateral-myocardial-infarction": ("lateral", 0.6),
+        "high-lateral-myocardial-infarction": ("high_lateral", 0.3),
+        "inferior-myocardial-infarction": ("inferior", 2.0),
+        "inferolateral-myocardial-infarction": ("inferolateral", 0.7),
+        "inferoposterior-myocardial-infarction": ("inferoposterior", 0.3),
+        "inferoposterolateral-myocardial-infarction": ("inferoposterolateral", 0.25),
+        "posterior-myocardial-infarction": ("posterior", 0.4),
+        "right-ventricular-infarction": ("right_ventricular", 0.15),
+    }
+)
+STAGES: Mapping[str, int] = MappingProxyType(
+    {
+        "acute-myocardial-infarction": s.ACUTE,
+        "stemi": s.ACUTE,
+        "old-myocardial-infarction": s.OLD,
+    }
+)
+COMBINED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "acute-inferior-myocardial-infarction": ("inferior-myocardial-infarction", "acute-myocardial-infarction"),
+        "acute-anterior-myocardial-infarction": ("anterior-myocardial-infarction", "acute-myocardial-infarction"),
+        "old-inferior-myocardial-infarction": ("inferior-myocardial-infarction", "old-myocardial-infarction"),
+        "old-anterior-myocardial-infarction": ("anterior-myocardial-infarction", "old-myocardial-infarction"),
+    }
+)  # fmt: skip
+
+
+def _registry() -> dict[str, Finding]:
+    items = list(_ITEMS)
+    excludes = frozenset({"ischemia", "repolarization", "pattern", "voltage"})
+    items += [Finding(i, "infarction", w, excludes=excludes) for i, (_, w) in TERRITORY_OF.items()]
+    items += [Finding(i, "stage", 0.0) for i in STAGES]
+    items += [Finding(i, "infarction", 0.0, excludes=excludes) for i in COMBINED]
+    return {item.id: item for item in items}
+
+
+FINDINGS: Mapping[str, Finding] = MappingProxyType(_registry())
+"""Every finding that `simulate` accepts, by its local concept id."""
+
+_SHARED_FAMILIES = {"ectopy", "atrial_ectopy", "quality", "stage"}
+_PICKS: tuple[tuple[str, float], ...] = (
+    ("technical", 0.012),
+    ("conduction", 0.27),
+    ("infarction", 0.24),
+    ("av", 0.13),
+    ("hypertrophy", 0.20),
+    ("atrial", 0.16),
+    ("ischemia", 0.22),
+    ("repolarization", 0.26),
+    ("pattern", 0.10),
+    ("axis", 0.10),
+    ("voltage", 0.07),
+    ("interval", 0.10),
+    ("ectopy", 0.13),
+    ("atrial_ectopy", 0.10),
+    ("alternans", 0.008),
+    ("quality", 0.05),
+)
+
+
+def conflicting(first: str, second: str) -> bool:
+    """Return whether two findings cannot be shown by one record."""
+    a, b = FINDINGS[first], FINDINGS[second]
+    if first == second or a.id in b.implies or b.id in a.implies:
+        return False
+    if {first, second} == {"q-wave"} | ({first, second} & set(TERRITORY_OF)):
+        return False
+    if a.family == b.family and a.family not in _SHARED_FAMILIES:
+        return True
+    return bool({b.id, b.family} & a.excludes or {a.id, a.family} & b.excludes)
+
+
+def check_findings(findings: Sequence[str]) -> None:
+    """Refuse findings that are unknown or exclude each other.
+
+    Raises:
+        MerlError: Naming the finding, or the pair.
+    """
+    for name in findings:
+        if name not in FINDINGS:
+            msg = f"finding {name!r} is not one that can be simulated; FINDINGS lists them"
+            raise MerlError(msg)
+    for i, first in enumerate(findings):
+        for second in findings[i + 1 :]:
+            if conflicting(first, second):
+                msg = f"findings {first!r} and {second!r} exclude each other"
+                raise MerlError(msg)
+
+
+_BY_FAMILY: dict[str, list[Finding]] = {}
+for _item in FINDINGS.values():
+    _BY_FAMILY.setdefault(_item.family, []).append(_item)
+
+
+def _draw(family: str, rng: np.random.Generator) -> str:
+    items = _BY_FAMILY[family]
+    weights = np.array([item.weight for item in items])
+    return items[int(rng.choice(len(items), p=weights / weights.sum()))].id
+
+
+def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
+    """Draw findings that go together, in clinically plausible proportions.
+
+    About one record in seven is normal; rare findings are more frequent than in a hospital, so
+    that a model sees enough of each.
+    """
+    if rng.random() < 0.14:
+        calm = (
+            "sinus-rhythm",
+            "sinus-rhythm",
+            "sinus-rhythm",
+            "sinus-bradycardia",
+            "sinus-arrhythmia",
+        )
+        return ("normal-ecg", calm[int(rng.integers(len(calm)))])
+    drawn = [_draw("rhythm", rng)]
+    order = rng.permutation(len(_PICKS))
+    for k in order:
+        family, chance = _PICKS[int(k)]
+        if rng.random() < chance:
+            candidate = _draw(family, rng)
+            if not any(conflicting(candidate, other) for other in drawn):
+                drawn.append(candidate)
+    strain = "left-ventricular-strain"
+    may_strain = "left-ventricular-hypertrophy" in drawn and rng.random() < 0.5
+    if may_strain and not any(conflicting(strain, other) for other in drawn):
+        drawn.append(strain)
+    return tuple(drawn)

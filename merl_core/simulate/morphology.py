@@ -1,0 +1,431 @@
+# ruff: noqa: E501
+"""What findings do to hearts: changes of the vectors (source) and of the leads (surface).
+
+Every effect has the signature `effect(hearts, rows, rng)`; source effects run before projection.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merl_core.simulate.leads import Floats, frontal_rotation, transverse_rotation
+from merl_core.simulate.waves import NORMAL_LOOP, Hearts
+
+Rows = NDArray[np.intp]
+Effect = Callable[[Hearts, Rows, np.random.Generator], None]
+
+
+def _array(*rows: tuple[float, float, float]) -> Floats:
+    return np.array(rows, dtype=np.float32)
+
+
+LEFT_BUNDLE = _array(
+    (0.0, 0.0, -0.02), (0.10, 0.03, 0.12), (0.20, 0.12, 0.65), (0.48, 0.16, 1.05), (0.38, 0.04, 0.95),
+    (0.42, -0.10, 0.72), (0.38, -0.08, 0.36), (0.10, -0.05, 0.16), (0.0, 0.0, 0.0),
+)  # fmt: skip
+RIGHT_BUNDLE = _array(
+    (0.0, 0.0, -0.03), (0.05, 0.04, -0.14), (0.80, 0.24, -0.05), (0.45, 0.26, 0.22), (-0.22, 0.0, -0.08),
+    (-0.30, -0.03, -0.36), (-0.34, -0.03, -0.38), (-0.24, -0.02, -0.24), (-0.06, 0.0, -0.05),
+)  # fmt: skip
+LEFT_ANTERIOR = _array(
+    (0.04, 0.10, -0.06), (0.28, 0.20, -0.08), (0.42, 0.02, 0.18), (0.62, -0.30, 0.34), (0.40, -0.48, 0.42),
+    (-0.05, -0.42, 0.38), (-0.08, -0.22, 0.14), (-0.05, -0.08, 0.04), (0.0, 0.0, 0.0),
+)  # fmt: skip
+LEFT_POSTERIOR = _array(
+    (0.05, -0.06, -0.04), (0.22, -0.16, -0.10), (0.34, 0.12, 0.0), (0.28, 0.75, 0.25), (-0.12, 0.85, 0.45),
+    (-0.42, 0.42, 0.38), (-0.20, 0.12, 0.14), (-0.05, 0.02, 0.03), (0.0, 0.0, 0.0),
+)  # fmt: skip
+RIGHT_TERMINAL = _array(
+    (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (-0.02, 0, 0),
+    (-0.12, 0, -0.22), (-0.22, -0.02, -0.42), (-0.17, -0.02, -0.28), (-0.04, 0, -0.04),
+)  # fmt: skip
+_BUMP = np.sin(np.pi * (np.arange(9) + 0.5) / 9).astype(np.float32)
+
+
+def mean_vector(loop: Floats) -> Floats:
+    """Return the mean QRS vector of loops (..., 9, 3)."""
+    return np.asarray(loop.mean(axis=-2), dtype=np.float32)
+
+
+def _spread(rng: np.random.Generator, n: int, sd: float) -> NDArray[np.float64]:
+    return np.exp(sd * rng.normal(size=n))
+
+
+def replace_loop(h: Hearts, rows: Rows, template: Floats, keep: float = 0.7) -> None:
+    """Give the conducted beat another loop, keeping part of what is individual in it."""
+    h.loop[rows, 0] = template + keep * (h.loop[rows, 0] - NORMAL_LOOP)
+
+
+def discordant(h: Hearts, rows: Rows, t_share: float, st_share: float, mix: float = 1.0) -> None:
+    """Turn T and ST against the QRS, as after abnormal depolarisation."""
+    mean = mean_vector(h.loop[rows, 0])
+    h.t_vector[rows, 0] = (1 - mix) * h.t_vector[rows, 0] - mix * t_share * mean * 9
+    h.t_local[rows] *= 1 - mix
+    _add_st_vector(h, rows, -mix * st_share * mean * 9)
+
+
+def _add_st_vector(h: Hearts, rows: Rows, vector: Floats) -> None:
+    h.st[rows, 0] += np.einsum("nlc,nc->nl", h.field[rows] @ h.turn[rows], vector)
+
+
+# ---------------------------------------------------------------- conduction
+
+
+def left_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Complete: late, slurred leftward and posterior forces, no septal forces."""
+    size = _spread(rng, len(rows), 0.18)[:, None, None] * 1.15
+    replace_loop(h, rows, LEFT_BUNDLE, keep=0.45)
+    h.loop[rows, 0] *= size
+    h.loop[rows, 0, :2, 2] = np.abs(h.loop[rows, 0, :2, 2])
+    h.qrs_ms[rows, 0] = np.clip(rng.normal(148, 13, len(rows)), 124, 190)
+    discordant(h, rows, 0.175, 0.09)
+
+
+def incomplete_left_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Half of the complete block's loop; no septal forces."""
+    replace_loop(h, rows, 0.5 * LEFT_BUNDLE + 0.55 * NORMAL_LOOP, keep=0.6)
+    h.loop[rows, 0, :2, 2] = np.abs(h.loop[rows, 0, :2, 2]) + 0.05
+    h.loop[rows, 0, :2, 0] = np.abs(h.loop[rows, 0, :2, 0]) + 0.05
+    h.qrs_ms[rows, 0] = rng.uniform(108, 119, len(rows))
+    discordant(h, rows, 0.08, 0.03, mix=0.5)
+
+
+def right_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Complete: late forces to the right and forwards; T opposite to them in V1 to V3."""
+    replace_loop(h, rows, RIGHT_BUNDLE, keep=0.6)
+    late = _spread(rng, len(rows), 0.25)[:, None, None] * 1.25
+    h.loop[rows, 0, 4:] = RIGHT_BUNDLE[4:] * late + 0.3 * (h.loop[rows, 0, 4:] - RIGHT_BUNDLE[4:])
+    h.qrs_ms[rows, 0] = np.clip(rng.normal(141, 11, len(rows)), 122, 175)
+    h.t_vector[rows, 0] = h.t_vector[rows, 0] * 0.75 + np.array([0.10, 0.0, 0.20], dtype=np.float32)
+    h.t_local[rows] *= 0.4
+    _add_st_vector(h, rows, np.full((len(rows), 3), (0.02, 0.0, 0.05), dtype=np.float32))
+
+
+def incomplete_right_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """A small terminal force to the right and forwards: rSr' in V1, S in I and V6."""
+    late = rng.uniform(0.75, 1.35, len(rows))[:, None, None]
+    h.loop[rows, 0, 4:7, 2] *= 0.65
+    h.loop[rows, 0] += RIGHT_TERMINAL * late
+    h.qrs_ms[rows, 0] = rng.uniform(98, 118, len(rows))
+    h.t_vector[rows, 0, 2] += 0.05
+
+
+def rsr_pattern(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """An rSr' in V1 with a normal QRS duration."""
+    h.loop[rows, 0, 4:7, 2] *= 0.75
+    h.loop[rows, 0] += RIGHT_TERMINAL * rng.uniform(0.6, 0.95, len(rows))[:, None, None]
+    h.qrs_ms[rows, 0] = rng.uniform(84, 98, len(rows))
+
+
+def left_anterior_fascicular_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """First down, then up and left: qR in aVL, rS in II, III and aVF."""
+    replace_loop(h, rows, LEFT_ANTERIOR, keep=0.45)
+    h.turn[rows] = 0.5 * h.turn[rows] + 0.5 * np.eye(3, dtype=np.float32)
+    h.qrs_ms[rows, 0] = np.clip(rng.normal(100, 7, len(rows)), 84, 116)
+    h.t_vector[rows, 0, 1] += 0.05
+
+
+def left_posterior_fascicular_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """First up and left, then down and right: rS in I and aVL, qR in III and aVF."""
+    replace_loop(h, rows, LEFT_POSTERIOR, keep=0.4)
+    h.turn[rows] = 0.5 * h.turn[rows] + 0.5 * np.eye(3, dtype=np.float32)
+    h.qrs_ms[rows, 0] = np.clip(rng.normal(100, 7, len(rows)), 84, 116)
+    h.t_vector[rows, 0, 1] -= 0.03
+
+
+def bifascicular_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Left anterior fascicular block in the first half, right bundle branch block in the second."""
+    right_bundle_branch_block(h, rows, rng)
+    late = h.loop[rows, 0, 4:].copy()
+    mixed = LEFT_ANTERIOR.copy()
+    mixed[1:4, 1] -= (0.05, 0.2, 0.35)
+    h.loop[rows, 0] = mixed + 0.4 * (h.loop[rows, 0] - RIGHT_BUNDLE)
+    h.loop[rows, 0, 4:] = (
+        late
+        + np.array([0.05, -0.32, 0.05], dtype=np.float32)
+        * np.array([1.3, 1.0, 0.6, 0.3, 0.0], dtype=np.float32)[:, None]
+    )
+    h.turn[rows] = 0.4 * h.turn[rows] + 0.6 * np.eye(3, dtype=np.float32)
+
+
+def intraventricular_delay(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Wide, notched QRS that has the form of neither bundle branch block."""
+    n = len(rows)
+    h.loop[rows, 0, 3:8] += (0.28 * rng.normal(size=(n, 5, 3))).astype(np.float32)
+    h.loop[rows, 0, 6:8] += (0.5 * h.loop[rows, 0, 5:6]).astype(np.float32)
+    h.loop[rows, 0, 3] *= 0.8
+    h.qrs_ms[rows, 0] = rng.uniform(115, 140, n)
+    discordant(h, rows, 0.06, 0.02, mix=0.5)
+
+
+def fragmented_qrs(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Notches within a narrow QRS."""
+    n = len(rows)
+    zigzag = np.array([0, 0, 0.3, -0.9, 1.0, -0.9, 0.6, -0.2, 0], dtype=np.float32)
+    direction = rng.normal(size=(n, 1, 3)) * (0.9, 0.7, 0.9)
+    h.loop[rows, 0] += (0.33 * zigzag[:, None] * direction).astype(np.float32)
+    h.loop[rows, 0, 3] *= 0.8
+    h.qrs_ms[rows, 0] = rng.uniform(95, 118, n)
+
+
+def _preexcitation(
+    h: Hearts, rows: Rows, rng: np.random.Generator, delta: tuple[float, float, float]
+) -> None:
+    n = len(rows)
+    degree = rng.uniform(0.55, 1.0, n)[:, None]
+    direction = np.array(delta) + 0.10 * rng.normal(size=(n, 3))
+    own = h.loop[rows, 0].copy()
+    squeezed = np.zeros_like(own)
+    squeezed[:, 4:] = own[:, 2:7]
+    squeezed[:, 3] = 0.5 * own[:, 2]
+    slur = np.array([0.35, 0.65, 0.95, 1.1, 0.9, 0.5, 0.2, 0.05, 0.0])
+    h.loop[rows, 0] = (squeezed * 0.85 + slur[:, None] * (degree * direction)[:, None]).astype(
+        np.float32
+    )
+    h.qrs_ms[rows, 0] = rng.uniform(118, 155, n)
+    h.pr_ms[rows] = rng.uniform(76, 114, n)
+    h.p_ms[rows] = np.minimum(h.p_ms[rows], h.pr_ms[rows] - 2)
+    mean = np.einsum("ni,k->nki", direction * degree, slur).mean(axis=1)
+    h.t_vector[rows, 0] -= (1.0 * mean).astype(np.float32)
+    _add_st_vector(h, rows, (-0.22 * mean).astype(np.float32))
+
+
+def left_pathway(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Pre-excitation from the left free wall: delta wave positive in V1, negative in I or aVL."""
+    _preexcitation(h, rows, rng, (-0.12, 0.28, -0.50))
+
+
+def right_pathway(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Pre-excitation from the right free wall: delta wave negative in V1, positive in I and V6."""
+    _preexcitation(h, rows, rng, (0.50, -0.22, 0.42))
+
+
+# ---------------------------------------------------------------- chambers, voltage, axis
+
+
+def left_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Larger forces to the left and back; P and T are not enlarged with them."""
+    n = len(rows)
+    h.gain[rows] = np.clip(h.gain[rows], 0.85, 1.4)
+    more = rng.uniform(1.30, 1.85, n)[:, None, None]
+    lead = np.array([1.0, 0.85, 1.25], dtype=np.float32)
+    h.loop[rows, 0, 2:7] *= (1 + (more - 1) * lead).astype(np.float32)
+    leftward = transverse_rotation(rng.uniform(0.0, 0.25, n)) @ frontal_rotation(
+        -np.deg2rad(rng.uniform(0, 35, n))
+    )
+    h.loop[rows, 0] = np.einsum("nij,nkj->nki", leftward, h.loop[rows, 0])
+    h.qrs_ms[rows, 0] = np.clip(h.qrs_ms[rows, 0] + rng.uniform(2, 16, n), 84, 118)
+    h.t_vector[rows, 0] *= rng.uniform(0.5, 1.0, n)[:, None].astype(np.float32)
+
+
+def left_ventricular_strain(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Downsloping ST depression and asymmetric T inversion over the left ventricle."""
+    n = len(rows)
+    mean = mean_vector(h.loop[rows, 0]) * 9
+    degree = rng.uniform(0.08, 0.19, n)[:, None]
+    h.t_vector[rows, 0] = (0.15 * h.t_vector[rows, 0] - degree * mean * (1.0, 0.7, 0.55)).astype(
+        np.float32
+    )
+    h.t_vector[rows, 0, 2] -= 0.05
+    h.t_local[rows] *= 0.2
+    _add_st_vector(h, rows, (-0.35 * degree * mean).astype(np.float32))
+
+
+def right_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Forces to the right, front and down: tall R in V1, deep S in V6, right axis, strain."""
+    n = len(rows)
+    degree = rng.uniform(0.75, 1.3, n)[:, None]
+    right = np.array([-0.62, 0.22, -0.85])
+    profile = np.array([0, 0.0, 0.1, 0.75, 1.05, 0.9, 0.45, 0.1, 0.0])
+    h.loop[rows, 0] = h.loop[rows, 0] * np.array([0.62, 0.9, 0.55], dtype=np.float32) + (
+        profile[:, None] * (degree * right)[:, None]
+    ).astype(np.float32)
+    h.qrs_ms[rows, 0] = np.clip(h.qrs_ms[rows, 0] + rng.uniform(0, 12, n), 80, 116)
+    strain = rng.uniform(0.0, 0.30, n)[:, None]
+    h.t_vector[rows, 0] = h.t_vector[rows, 0] * 0.8 + (strain * (0.35, -0.2, 1.1)).astype(
+        np.float32
+    )
+    h.t_local[rows] *= 0.5
+    _add_st_vector(h, rows, (strain * (0.05, -0.05, 0.2)).astype(np.float32))
+
+
+def septal_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Deep narrow Q in inferior and lateral leads, tall R in V1 and V2."""
+    n = len(rows)
+    h.loop[rows, 0, 1] += (rng.uniform(1, 1.8, n)[:, None] * (-0.38, -0.28, -0.35)).astype(
+        np.float32
+    )
+    h.loop[rows, 0, 2] *= 0.5
+    h.loop[rows, 0, 3:5] *= rng.uniform(1.0, 1.4, n)[:, None, None].astype(np.float32)
+
+
+def hypertrophic_cardiomyopathy(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Septal Q waves, high voltage and deeply inverted T waves."""
+    septal_hypertrophy(h, rows, rng)
+    h.loop[rows, 0, 3:6] *= 1.35
+    left_ventricular_strain(h, rows, rng)
+    h.t_vector[rows, 0] *= rng.uniform(1.2, 2.0, len(rows))[:, None].astype(np.float32)
+
+
+def left_atrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """P of 120 ms or more, notched in II, with a deep terminal part in V1."""
+    n = len(rows)
+    h.p_vector[rows, 0, 1] *= rng.uniform(1.15, 1.6, n)[:, None].astype(np.float32)
+    h.p_vector[rows, 0, 1, 2] += rng.uniform(0.14, 0.28, n).astype(np.float32)
+    h.p_ms[rows] = rng.uniform(121, 146, n)
+    h.pr_ms[rows] = np.maximum(h.pr_ms[rows], h.p_ms[rows] + rng.uniform(22, 50, n))
+
+
+def right_atrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Peaked P of 0.25 mV or more in II, III, aVF; tall initial part in V1."""
+    n = len(rows)
+    more = rng.uniform(0.16, 0.28, n)[:, None] / np.sqrt(h.gain[rows])[:, None]
+    h.p_vector[rows, 0, 0] += (more * (0.25, 1.0, -0.75)).astype(np.float32)
+    h.p_vector[rows, 0, 1] += (more * (0.10, 0.45, 0.0)).astype(np.float32)
+    h.p_ms[rows] = np.clip(h.p_ms[rows], 84, 108)
+
+
+def biatrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Tall and long P."""
+    right_atrial_enlargement(h, rows, rng)
+    left_atrial_enlargement(h, rows, rng)
+
+
+def turn_axis_to(h: Hearts, rows: Rows, target_deg: NDArray[np.float64]) -> None:
+    """Turn QRS and T in the frontal plane until the QRS axis is at `target_deg`."""
+    field = h.field[rows] @ h.turn[rows]
+    for _ in range(3):
+        limb = np.einsum("nlc,nkc->nkl", field[:, :2], h.loop[rows, 0])
+        net = limb.max(axis=1) + limb.min(axis=1)
+        axis = np.arctan2((net[:, 1] - net[:, 0] / 2) * 2 / np.sqrt(3), net[:, 0])
+        angle = (np.deg2rad(target_deg) - axis + np.pi) % (2 * np.pi) - np.pi
+        turn = frontal_rotation(angle)
+        h.loop[rows, 0] = np.einsum("nij,nkj->nki", turn, h.loop[rows, 0])
+        part = frontal_rotation(0.35 * angle)
+        h.t_vector[rows, 0] = np.einsum("nij,nj->ni", part, h.t_vector[rows, 0])
+
+
+def axis_between(low: float, high: float) -> Effect:
+    """Return an effect that puts the QRS axis between two angles, degrees."""
+
+    def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+        turn_axis_to(h, rows, rng.uniform(low, high, len(rows)))
+
+    return effect
+
+
+def rotate_transverse(low_deg: float, high_deg: float) -> Effect:
+    """Return an effect that turns QRS and T about the long axis; positive: clockwise rotation."""
+
+    def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+        turn = transverse_rotation(np.deg2rad(rng.uniform(low_deg, high_deg, len(rows))))
+        h.loop[rows, 0] = np.einsum("nij,nkj->nki", turn, h.loop[rows, 0])
+        h.turn[rows] = 0.5 * h.turn[rows] + 0.5 * np.eye(3, dtype=np.float32)
+
+    return effect
+
+
+def s1s2s3(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Terminal force to the right and up: S in I, II and III."""
+    late = np.array([0, 0, 0, 0, 0.15, 1.0, 0.9, 0.35, 0.0])[:, None] * (-0.75, -0.62, 0.1)
+    h.loop[rows, 0] += (rng.uniform(0.8, 1.2, len(rows))[:, None, None] * late).astype(np.float32)
+
+
+def s1q3t3(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """S in I, Q and inverted T in III."""
+    n = len(rows)
+    degree = rng.uniform(0.8, 1.25, n)[:, None, None]
+    early = np.array([0.2, 0.9, 0.3, 0, 0, 0, 0, 0, 0])[:, None] * (0.10, -0.34, 0.0)
+    late = np.array([0, 0, 0, 0, 0.2, 1.0, 0.7, 0.2, 0])[:, None] * (-0.68, 0.15, -0.1)
+    h.loop[rows, 0] += (degree * (early + late)).astype(np.float32)
+    h.t_vector[rows, 0, 1] = -0.06 - 0.08 * rng.random(n)
+    h.t_local[rows, 1] = -0.02
+
+
+def pulmonary_embolism(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """S1Q3T3 with a terminal force to the right and inverted T in V1 to V4."""
+    s1q3t3(h, rows, rng)
+    n = len(rows)
+    h.loop[rows, 0] += RIGHT_TERMINAL * rng.uniform(0.2, 1.0, n)[:, None, None].astype(np.float32)
+    h.t_vector[rows, 0, 2] += rng.uniform(0.25, 0.42, n).astype(np.float32)
+    h.t_local[rows, 2:6] -= 0.08
+
+
+def dextrocardia(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """The heart mirrored: everything in I inverted, R falling from V1 to V6."""
+    h.loop[rows, :, :, 0] *= -1
+    h.t_vector[rows, :, 0] *= -1
+    h.p_vector[rows, :, :, 0] *= -1
+    h.t_local[rows] *= 0
+
+
+def scale_voltage(low: float, high: float) -> Effect:
+    """Return an effect that sets what share of the voltage reaches the skin."""
+
+    def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+        h.gain[rows] = rng.uniform(low, high, len(rows))
+
+    return effect
+
+
+def make_ectopic_forms(h: Hearts, rng: np.random.Generator) -> None:
+    """Draw the two ectopic ventricular forms of every heart from usual origins."""
+    n = len(h)
+    origins = _array(
+        (0.30, 1.00, 0.65),   # right outflow tract: left bundle form, inferior axis
+        (0.55, -0.65, 0.85),  # right apex
+        (-0.35, -0.85, -0.60),  # posterior fascicle: right bundle form, superior axis
+        (-0.85, 0.25, -0.50),  # left free wall
+        (-0.25, 0.95, -0.55),  # left outflow tract
+        (0.75, 0.05, 0.75),   # septum
+    )  # fmt: skip
+    for form in (1, 2):
+        axis = origins[rng.integers(0, len(origins), n)] + 0.18 * rng.normal(size=(n, 3))
+        size = 1.25 * np.exp(0.22 * rng.normal(size=(n, 1)))
+        wobble = 0.22 * rng.normal(size=(n, 9, 3)) * _BUMP[:, None]
+        shape = _BUMP ** rng.uniform(0.9, 1.7, (n, 1))
+        tilt = np.linspace(-1, 1, 9)[:, None] * (0.35 * rng.normal(size=(n, 1, 3)))
+        loop = shape[:, :, None] * ((axis * size)[:, None] + tilt) + wobble
+        h.loop[:, form] = loop
+        h.qrs_ms[:, form] = np.clip(rng.normal(154, 15, n), 126, 195)
+        mean = loop.mean(axis=1)
+        h.t_vector[:, form] = -rng.uniform(0.7, 1.25, (n, 1)) * mean
+        h.st[:, form] = np.einsum("nlc,nc->nl", h.field @ h.turn, -0.16 * mean)
+    h.p_vector[:, 1] = h.p_vector[:, 0]
+    h.p_vector[:, 1, :, 1] *= -rng.uniform(0.5, 1.0, (n, 1))
+    h.p_vector[:, 1, :, 0] *= rng.uniform(-0.6, 0.8, (n, 1))
+
+
+def paced_form(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Make the first ectopic form that of right ventricular apical pacing."""
+    n = len(rows)
+    axis = np.array([0.45, -0.85, 0.80]) + 0.12 * rng.normal(size=(n, 3))
+    loop = _BUMP[:, None] * (axis * rng.uniform(1.0, 1.5, (n, 1)))[:, None]
+    h.loop[rows, 1] = loop + 0.08 * rng.normal(size=(n, 9, 3)) * _BUMP[:, None]
+    h.qrs_ms[rows, 1] = rng.uniform(140, 185, n)
+    mean = loop.mean(axis=1)
+    h.t_vector[rows, 1] = -0.95 * mean
+    h.st[rows, 1] = np.einsum("nlc,nc->nl", h.field[rows] @ h.turn[rows], -0.16 * mean)
+
+
+# ---------------------------------------------------------------- intervals
+
+
+def qtc_between(low: float, high: float) -> Effect:
+    """Return an effect that sets the corrected QT interval, ms."""
+
+    def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+        h.qtc_ms[rows] = rng.uniform(low, high, len(rows))
+
+    return effect
+
+
+def pr_between(low: float, high: float) -> Effect:
+    """Return an effect that sets the PR interval, ms."""
+
+    def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+        h.pr_ms[rows] = rng.uniform(low, high, len(rows))
+        h.p_ms[rows] = np.minimum(h.p_ms[rows], h.pr_ms[rows] - 4)
+
+    return effect

@@ -1,0 +1,455 @@
+"""Findings in, recordings out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merl_core.simulate import atrial_activity, measure, noise, waves
+from merl_core.simulate.findings import (
+    COMBINED,
+    FINDINGS,
+    STAGES,
+    TERRITORY_OF,
+    check_findings,
+    sample_findings,
+)
+from merl_core.simulate.leads import Floats, to_twelve
+from merl_core.simulate.morphology import make_ectopic_forms, turn_axis_to
+from merl_core.simulate.reports import write_report
+from merl_core.simulate.rhythm import ECTOPIC, Plan, Schedule, schedule
+from merl_core.simulate.statements import state_findings
+from merl_core.simulate.surface import ACUTE, OLD, SUBACUTE, infarction
+
+_CHUNK = 512
+_V_WINDOW_MS = (-60.0, 840.0)
+_P_WINDOW_MS = (-40.0, 420.0)
+_SPIKE_A = np.array([0.3, 0.45, -0.2, -0.1, 0.1, 0.2, 0.2, 0.2], dtype=np.float32)
+_SPIKE_V = np.array([0.2, -0.5, -0.4, -0.5, -0.4, -0.3, -0.2, -0.2], dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SimulatedBatch:
+    """Artificial recordings with what they show. N records, T samples."""
+
+    signals: NDArray[np.float32]
+    """Shape (N, 12, T), mV, leads in the order of `STANDARD_LEADS`, noise included, unfiltered."""
+    findings: tuple[tuple[str, ...], ...]
+    """Local concept ids that a careful reader states of each tracing; ancestors are not listed."""
+    measurements: dict[str, NDArray[np.float64]]
+    """`heart_rate_bpm`, `pr_ms`, `qrs_ms`, `qt_ms`, `qtc_ms`, `qrs_axis_deg`, ...: shape (N,);
+    amplitudes `r_mv`, `s_mv`, `q_mv`, `st_mv`, `t_mv`: (N, 12). NaN where there is none."""
+    reports: tuple[str, ...]
+    ages: NDArray[np.float64]
+    """Years."""
+    sexes: tuple[str, ...]
+    """`F` or `M`."""
+
+
+def simulate(
+    findings: Sequence[Sequence[str]] | None,
+    *,
+    n_records: int,
+    fs: float = 100,
+    duration_s: float = 10.0,
+    seed: int,
+    noise_level: float = 1.0,
+) -> SimulatedBatch:
+    """Simulate 12-lead ECGs that show the given findings.
+
+    Args:
+        findings: One sequence of local concept ids a record, all in `FINDINGS`; or None to draw
+            them with `sample_findings`. Without a rhythm the record is in sinus rhythm.
+        n_records: Number of records, the length of `findings` if given.
+        fs: Sampling rate, Hz.
+        duration_s: Length, seconds.
+        seed: Same seed, same bytes.
+        noise_level: 0 for none, 1 for what a clinic records.
+
+    Returns:
+        The batch. Its findings also hold what the drawn heart shows beyond those asked for: axis,
+        rate, intervals, voltage.
+
+    Raises:
+        MerlError: A finding is unknown, or two exclude each other.
+        ValueError: `findings` has another length than `n_records`.
+    """
+    if findings is not None and len(findings) != n_records:
+        msg = f"{len(findings)} sets of findings given for n_records={n_records!r}"
+        raise ValueError(msg)
+    rng = np.random.default_rng(seed)
+    if findings is None:
+        asked = [sample_findings(rng) for _ in range(n_records)]
+    else:
+        asked = [tuple(one) for one in findings]
+        for one in asked:
+            check_findings(one)
+    parts = [
+        _simulate_chunk(asked[i : i + _CHUNK], fs, duration_s, rng, noise_level)
+        for i in range(0, n_records, _CHUNK)
+    ]
+    return _join(parts, round(fs * duration_s))
+
+
+def _join(parts: list[SimulatedBatch], sig_len: int) -> SimulatedBatch:
+    if not parts:
+        return SimulatedBatch(np.zeros((0, 12, sig_len), np.float32), (), {}, (), np.zeros(0), ())
+    return SimulatedBatch(
+        signals=np.concatenate([p.signals for p in parts]),
+        findings=tuple(f for p in parts for f in p.findings),
+        measurements={
+            k: np.concatenate([p.measurements[k] for p in parts]) for k in parts[0].measurements
+        },
+        reports=tuple(r for p in parts for r in p.reports),
+        ages=np.concatenate([p.ages for p in parts]),
+        sexes=tuple(s for p in parts for s in p.sexes),
+    )
+
+
+def _resolve(asked: tuple[str, ...], rng: np.random.Generator) -> tuple[tuple[str, ...], int]:
+    """Return the findings with combined ones split and implied ones added, and the stage."""
+    out: list[str] = []
+    for name in asked:
+        out += [*COMBINED.get(name, ()), name, *FINDINGS[name].implies]
+    stages = [STAGES[name] for name in out if name in STAGES]
+    drawn = int(rng.choice([ACUTE, SUBACUTE, OLD], p=[0.22, 0.28, 0.5]))
+    stage = stages[0] if stages else drawn
+    if any(name in TERRITORY_OF for name in out):
+        if stage == ACUTE:
+            out += ["acute-myocardial-infarction"]
+            if "posterior-myocardial-infarction" not in out:
+                out += ["stemi"]
+        elif stage == OLD and (stages or rng.random() < 0.7):
+            out += ["old-myocardial-infarction"]
+        for combined, (territory, named_stage) in COMBINED.items():
+            if territory in out and named_stage in out:
+                out.append(combined)
+    return tuple(dict.fromkeys(out)), stage
+
+
+def _ages(shown: Sequence[tuple[str, ...]], rng: np.random.Generator) -> NDArray[np.float64]:
+    young = {"normal-ecg", "early-repolarization", "sinus-arrhythmia", "wolff-parkinson-white-left"}
+    healthy = np.array([bool(young & set(one)) for one in shown])
+    ages = np.where(healthy, rng.normal(44, 17, len(shown)), rng.normal(64, 15, len(shown)))
+    return np.clip(ages, 18, 94).round()
+
+
+def _rows(shown: Sequence[tuple[str, ...]]) -> dict[str, NDArray[np.intp]]:
+    members: dict[str, list[int]] = {}
+    for i, one in enumerate(shown):
+        for name in one:
+            members.setdefault(name, []).append(i)
+    return {name: np.array(members[name]) for name in FINDINGS if name in members}
+
+
+def _simulate_chunk(
+    asked: Sequence[tuple[str, ...]],
+    fs: float,
+    duration_s: float,
+    rng: np.random.Generator,
+    noise_level: float,
+) -> SimulatedBatch:
+    n, sig_len = len(asked), round(fs * duration_s)
+    resolved = [_resolve(one, rng) for one in asked]
+    shown = [one for one, _ in resolved]
+    stage = np.array([stage for _, stage in resolved])
+    rows = _rows(shown)
+    ages, female = _ages(shown, rng), rng.random(n) < 0.48
+    hearts = waves.random_hearts(rng, ages, female)
+    make_ectopic_forms(hearts, rng)
+    _change_hearts(hearts, rows, stage, rng)
+    plans = _plans(hearts, shown, rows, rng)
+    schedules = [schedule(plan, duration_s, rng) for plan in plans]
+    for i in rows.get("electrical-alternans", np.zeros(0, int)):
+        step = rng.uniform(0.18, 0.4)
+        schedules[i].v_gain = [1 + step * (-1) ** k for k in range(len(schedules[i].v_time))]
+    rate = np.array([_rate(s, duration_s) for s in schedules])
+    rr = 60 / np.clip(np.nan_to_num(rate, nan=75.0), 30, 230)
+    wide = 0.5 * np.maximum(hearts.qrs_ms[:, 0] - 105, 0)
+    qt = np.minimum((hearts.qtc_ms + wide) * rr ** (1 / 3), 1000 * rr * 0.88 + 30)
+    span = waves.visible_span(hearts)
+    eight = _render(hearts, schedules, rr, qt, span, fs, sig_len, rng)
+    _add_continuous(eight, plans, shown, fs, rng)
+    signals = _record(eight, rows, fs, rng, noise_level)
+    measured = measure.measure(hearts, qt, span)
+    statements = measure.morphology_statements(hearts, measured)
+    _fill_intervals(measured, hearts, plans, shown, rate, qt, rr)
+    stated = state_findings(shown, plans, hearts, measured, statements, fs)
+    reports = tuple(
+        write_report(one, {k: float(v[i]) for k, v in measured.items() if v.ndim == 1}, rng)
+        for i, one in enumerate(stated)
+    )
+    sexes = tuple("F" if f else "M" for f in female)
+    return SimulatedBatch(signals, stated, measured, reports, ages, sexes)
+
+
+def _change_hearts(
+    h: waves.Hearts,
+    rows: dict[str, NDArray[np.intp]],
+    stage: NDArray[np.intp],
+    rng: np.random.Generator,
+) -> None:
+    for name, index in rows.items():
+        effect = FINDINGS[name].source
+        if effect:
+            effect(h, index, rng)
+    normal = rows.get("normal-ecg", np.zeros(0, int))
+    _keep_axis_normal(h, normal, rng)
+    waves.project(h, rng)
+    _keep_voltage(h, rows, rng)
+    for name, index in rows.items():
+        effect = FINDINGS[name].surface
+        if effect:
+            effect(h, index, rng)
+        if name in TERRITORY_OF:
+            for value in (ACUTE, SUBACUTE, OLD):
+                some = index[stage[index] == value]
+                if len(some):
+                    infarction(TERRITORY_OF[name][0], value)(h, some, rng)
+
+
+def _keep_axis_normal(h: waves.Hearts, rows: NDArray[np.intp], rng: np.random.Generator) -> None:
+    if not len(rows):
+        return
+    field = h.field[rows] @ h.turn[rows]
+    limb = np.einsum("nlc,nkc->nkl", field[:, :2], h.loop[rows, 0])
+    net = limb.max(axis=1) + limb.min(axis=1)
+    axis = np.rad2deg(np.arctan2((net[:, 1] - net[:, 0] / 2) * 2 / np.sqrt(3), net[:, 0]))
+    off = (axis < -22) | (axis > 84)
+    if off.any():
+        turn_axis_to(h, rows[off], rng.uniform(-10, 78, int(off.sum())))
+
+
+def _keep_voltage(
+    h: waves.Hearts, rows: dict[str, NDArray[np.intp]], rng: np.random.Generator
+) -> None:
+    """Hold normal hearts within the voltage criteria, and hypertrophied ones above one of them."""
+    qrs = measure.qrs_waveform(h)
+    r, s = qrs.max(axis=1), -qrs.min(axis=1)
+    sokolow = s[:, 2] + np.maximum(r[:, 6], r[:, 7])
+    avl = (qrs[..., 0] - qrs[..., 1] / 2).max(axis=1)
+    cornell = avl + s[:, 4]
+    excess = np.maximum(sokolow / 3.5, cornell / np.where(h.female, 2.0, 2.8))
+    factor = np.ones(len(h))
+    large = np.zeros(len(h), dtype=bool)
+    for name in ("left-ventricular-hypertrophy", "hypertrophic-cardiomyopathy-pattern"):
+        large[rows.get(name, np.zeros(0, int))] = True
+    aim = rng.uniform(1.03, 1.45, len(h))
+    factor[large] = np.maximum(aim[large] / excess[large], 0.85)
+    free = large.copy()
+    free[rows.get("high-qrs-voltage", np.zeros(0, int))] = True
+    held = ~free & (excess > 0.97) & (rng.random(len(h)) < 0.9)
+    factor[held] = rng.uniform(0.75, 0.96, int(held.sum())) / excess[held]
+    h.qrs[:, 0] *= factor[:, None, None].astype(np.float32)
+
+
+def _plans(
+    h: waves.Hearts,
+    shown: Sequence[tuple[str, ...]],
+    rows: dict[str, NDArray[np.intp]],
+    rng: np.random.Generator,
+) -> list[Plan]:
+    plans = []
+    for i, one in enumerate(shown):
+        plan = Plan(float(h.rate_bpm[i]), float(h.pr_ms[i]) / 1000)
+        for name in FINDINGS:
+            effect = FINDINGS[name].plan if name in one else None
+            if effect:
+                effect(plan, rng)
+        if plan.origin == "sinus" and plan.conduction == "all" and not plan.paced:
+            limit = 60 / plan.rate_bpm - 0.26
+            plan.pr_s = min(plan.pr_s, max(limit, 0.11))
+        h.pr_ms[i] = plan.pr_s * 1000
+        plans.append(plan)
+    h.p_ms[:] = np.where(h.pr_ms < 120, np.minimum(h.p_ms, np.maximum(h.pr_ms - 4, 60)), h.p_ms)
+    return plans
+
+
+def _rate(one: Schedule, duration_s: float) -> float:
+    times = np.sort([t for t in one.v_time if 0 <= t < duration_s])
+    if len(times) < 2:
+        return float("nan") if not len(times) else 60 / duration_s
+    return float(60 * (len(times) - 1) / (times[-1] - times[0]))
+
+
+def _render(
+    h: waves.Hearts,
+    schedules: list[Schedule],
+    rr: NDArray[np.float64],
+    qt: NDArray[np.float64],
+    span: NDArray[np.float64],
+    fs: float,
+    sig_len: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Return all beats in the eight leads, shape (N, 8, T)."""
+    n = len(h)
+    out = np.zeros((n, sig_len, 8), dtype=np.float32)
+    rec = np.repeat(np.arange(n), [len(s.v_time) for s in schedules])
+    if len(rec):
+        time = np.concatenate([s.v_time for s in schedules])
+        form = np.concatenate([s.v_form for s in schedules]).astype(int)
+        gain = np.concatenate([s.v_gain for s in schedules])
+        keep = (time > -0.9) & (time < sig_len / fs + 0.1)
+        rec, time, form, gain = rec[keep], time[keep], form[keep], gain[keep]
+        breath = 1 + (0.02 + 0.04 * rng.random(n))[rec] * np.sin(2 * np.pi * 0.25 * time + rec)
+        first, local = _window(time, fs, _V_WINDOW_MS)
+        beat_qt = qt[rec] + np.where(form > 0, 0.45 * (h.qrs_ms[rec, form] - 90), 0)
+        beat_qt = np.minimum(beat_qt, 1000 * rr[rec] * 0.9 + 60)
+        kernels = waves.ventricular_kernels(
+            local,
+            h.qrs_ms[rec, form],
+            beat_qt,
+            span[rec, form],
+            h.j_ms[rec],
+            h.t_width[rec],
+            350 / fs,
+        )
+        amplitudes = waves.ventricular_amplitudes(h)[rec, form]
+        amplitudes *= (gain * breath)[:, None, None].astype(np.float32)
+        _scatter(out, kernels @ amplitudes, rec, first)
+    rec = np.repeat(np.arange(n), [len(s.p_time) for s in schedules])
+    if len(rec):
+        time = np.concatenate([s.p_time for s in schedules])
+        form = np.concatenate([s.p_form for s in schedules]).astype(int)
+        gain = np.concatenate([s.p_gain for s in schedules])
+        keep = (time > -0.5) & (time < sig_len / fs + 0.1)
+        rec, time, form, gain = rec[keep], time[keep], form[keep], gain[keep]
+        first, local = _window(time, fs, _P_WINDOW_MS)
+        kernels = waves.atrial_kernels(local, h.p_ms[rec], np.clip(h.pr_ms[rec], 100, 350))
+        amplitudes = np.concatenate([h.p[rec, form], h.pr_segment[rec, None]], axis=1)
+        amplitudes = amplitudes * gain[:, None, None].astype(np.float32)
+        _scatter(out, kernels @ amplitudes, rec, first)
+    _add_spikes(out, schedules, fs, rng)
+    return out.transpose(0, 2, 1)
+
+
+def _window(
+    time_s: NDArray[np.float64], fs: float, window_ms: tuple[float, float]
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return each event's first sample, and the times (ms) of its samples from the event."""
+    start, end = (round(ms * fs / 1000) for ms in window_ms)
+    first = np.floor(time_s * fs).astype(np.intp) + start
+    grid = first[:, None] + np.arange(end - start)
+    return first, ((grid / fs - time_s[:, None]) * 1000).astype(np.float32)
+
+
+def _scatter(out: Floats, beats: Floats, rec: NDArray[np.intp], first: NDArray[np.intp]) -> None:
+    """Add windows (E, W, 8) to `out` (N, T, 8); what lies outside is dropped."""
+    n, sig_len, _ = out.shape
+    width = beats.shape[1]
+    padded = np.zeros((n, sig_len + 2 * width, 8), dtype=np.float32)
+    at = np.clip(first + width, 0, sig_len + width)
+    order = np.concatenate([[0], np.flatnonzero(np.diff(rec)) + 1, [len(rec)]])
+    slot = np.arange(len(rec)) - np.repeat(order[:-1], np.diff(order))
+    columns = np.arange(width)
+    for k in range(int(slot.max()) + 1):
+        some = np.flatnonzero(slot == k)
+        padded[rec[some, None], at[some, None] + columns] += beats[some]
+    out += padded[:, width:-width]
+
+
+def _add_spikes(
+    out: Floats, schedules: list[Schedule], fs: float, rng: np.random.Generator
+) -> None:
+    for i, one in enumerate(schedules):
+        if not one.spike_time:
+            continue
+        size = rng.uniform(0.25, 1.6) * (1 if rng.random() < 0.8 else 0.3)
+        shape = np.exp(0.3 * rng.normal(size=8))
+        for time, ventricular in zip(one.spike_time, one.spike_ventricular, strict=True):
+            k = round(time * fs)
+            if 0 <= k < out.shape[1]:
+                lead = (_SPIKE_V if ventricular else _SPIKE_A) * shape * size
+                out[i, k : k + max(1, round(0.002 * fs))] += lead.astype(np.float32)
+
+
+def _add_continuous(
+    eight: Floats,
+    plans: list[Plan],
+    shown: Sequence[tuple[str, ...]],
+    fs: float,
+    rng: np.random.Generator,
+) -> None:
+    clock = (np.arange(eight.shape[2]) / fs).astype(np.float32)
+    for i, plan in enumerate(plans):
+        if plan.origin == "fibrillation":
+            eight[i] += atrial_activity.fibrillatory_waves(clock, rng)
+        elif plan.origin == "flutter":
+            eight[i] += atrial_activity.flutter_waves(clock, plan.atrial_rate_bpm, rng)
+        elif plan.origin == "chaos":
+            torsades = "torsades-de-pointes" in shown[i]
+            draw = (
+                atrial_activity.torsades if torsades else atrial_activity.ventricular_fibrillation
+            )
+            eight[i] = draw(clock, rng)
+
+
+def _record(
+    eight: Floats,
+    rows: dict[str, NDArray[np.intp]],
+    fs: float,
+    rng: np.random.Generator,
+    noise_level: float,
+) -> NDArray[np.float32]:
+    """Return the twelve leads as recorded: gain error, noise, electrodes exchanged."""
+    n, _, sig_len = eight.shape
+    usual = np.full(n, noise_level)
+    levels = {k: usual.copy() for k in ("wander", "muscle", "mains", "motion")}
+    for name, kind, factor in (
+        ("baseline-wander", "wander", 9.0),
+        ("muscle-artifact", "muscle", 9.0),
+        ("powerline-noise", "mains", 14.0),
+        ("electrode-problem", "motion", 60.0),
+    ):
+        levels[kind][rows.get(name, np.zeros(0, int))] *= factor
+    if noise_level > 0:
+        gain = np.exp(0.03 * noise_level * rng.normal(size=(n, 1, 1)))
+        eight = eight * gain.astype(np.float32)
+        drawn = noise.electrode_noise(n, sig_len, fs, levels, rng)
+        eight = eight + noise.leads_from_electrodes(drawn)
+    swapped = rows.get("limb-lead-reversal", np.zeros(0, int))
+    if len(swapped):
+        one, two = eight[swapped, 0].copy(), eight[swapped, 1].copy()
+        eight[swapped, 0], eight[swapped, 1] = -one, two - one
+    return to_twelve(eight).astype(np.float32)
+
+
+def _is_ventricular(plan: Plan) -> bool:
+    """Return whether the ventricles are driven from within themselves."""
+    escape = plan.conduction == "complete" and plan.escape_ventricular
+    return plan.origin == "ventricular" or plan.paced in {"ventricular", "dual"} or escape
+
+
+def _fill_intervals(
+    measured: measure.Measurements,
+    h: waves.Hearts,
+    plans: list[Plan],
+    shown: Sequence[tuple[str, ...]],
+    rate: NDArray[np.float64],
+    qt: NDArray[np.float64],
+    rr: NDArray[np.float64],
+) -> None:
+    no_pr = np.array(
+        [
+            p.origin
+            not in {"sinus", "atrial", "atrial_tachycardia", "pause", "sinus_block", "wandering"}
+            or p.conduction == "complete"
+            or p.paced == "ventricular"
+            for p in plans
+        ]
+    )
+    form = np.array([int(_is_ventricular(p)) for p in plans])
+    chaos = np.array([p.origin == "chaos" for p in plans])
+    rows = np.arange(len(plans))
+    measured["heart_rate_bpm"] = np.where(chaos, np.nan, rate)
+    measured["pr_ms"] = np.where(no_pr | chaos, np.nan, h.pr_ms)
+    measured["p_ms"] = np.where(no_pr | chaos, np.nan, h.p_ms)
+    measured["qrs_ms"] = np.where(chaos, np.nan, h.qrs_ms[rows, form])
+    measured["qt_ms"] = np.where(
+        chaos, np.nan, qt + np.where(form == ECTOPIC, 0.45 * (h.qrs_ms[rows, form] - 90), 0)
+    )
+    measured["qtc_ms"] = np.where(chaos, np.nan, measured["qt_ms"] / rr ** (1 / 3))
+    for name in ("qrs_axis_deg", "p_axis_deg"):
+        measured[name] = np.where(chaos | (form == ECTOPIC), np.nan, measured[name])

@@ -1,0 +1,161 @@
+"""What a careful reader states of a tracing: the findings asked for, and what they brought."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merl_core.simulate.findings import FINDINGS
+from merl_core.simulate.rhythm import Plan
+from merl_core.simulate.waves import Hearts
+
+Measured = Mapping[str, NDArray[np.float64]]
+
+_WIDE = {
+    "complete-left-bundle-branch-block",
+    "incomplete-left-bundle-branch-block",
+    "complete-right-bundle-branch-block",
+    "wolff-parkinson-white-left",
+    "wolff-parkinson-white-right",
+    "ventricular-paced-rhythm",
+    "dual-chamber-paced-rhythm",
+    "ventricular-tachycardia",
+    "idioventricular-rhythm",
+    "accelerated-idioventricular-rhythm",
+    "ventricular-fibrillation",
+    "torsades-de-pointes",
+}
+_SECONDARY = {
+    "left-ventricular-strain",
+    "hypertrophic-cardiomyopathy-pattern",
+    "limb-lead-reversal",
+    "brugada-pattern",
+}
+_NO_R_PROGRESSION = {
+    "anterior-myocardial-infarction",
+    "anteroseptal-myocardial-infarction",
+    "septal-myocardial-infarction",
+    "extensive-anterior-myocardial-infarction",
+    "anterolateral-myocardial-infarction",
+    "ventricular-aneurysm",
+    "low-qrs-voltage",
+    "dextrocardia",
+}
+_MI_Q = {"q-wave"}
+_SINUS = {"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia", "sinus-arrhythmia"}
+_MEASURED_ANEW = {
+    "low-qrs-voltage",
+    "left-axis-deviation",
+    "right-axis-deviation",
+    "extreme-axis-deviation",
+}
+
+
+def state_findings(
+    shown: Sequence[tuple[str, ...]],
+    plans: Sequence[Plan],
+    h: Hearts,
+    measured: Measured,
+    statements: Mapping[str, NDArray[np.bool_]],
+    fs: float,
+) -> tuple[tuple[str, ...], ...]:
+    """Return the findings stated of each record.
+
+    Args:
+        shown: Findings that were asked for, implied ones included.
+        plans: Rhythm plans.
+        h: The hearts.
+        measured: Measurements of each record.
+        statements: Which record's conducted beat fulfils which criterion.
+        fs: Sampling rate; mains noise cannot be seen below twice its frequency.
+    """
+    out = []
+    for i, one in enumerate(shown):
+        names = [n for n in one if n != "normal-ecg"]
+        names = _with_rhythm(names, plans[i], float(measured["heart_rate_bpm"][i]))
+        names += _intervals(names, plans[i], h, measured, i)
+        names += _morphology(names, statements, i)
+        if fs <= 120:
+            names = [n for n in names if n != "powerline-noise"]
+        names = list(dict.fromkeys(names))
+        quality = {n for n in names if FINDINGS.get(n) and FINDINGS[n].family == "quality"}
+        if set(names) - quality <= _SINUS and plans[i].conduction == "all":
+            names = [n for n in names if n in _SINUS]
+            names.insert(0, "normal-ecg")
+            names += sorted(quality)
+        out.append(tuple(names))
+    return tuple(out)
+
+
+def _with_rhythm(names: list[str], plan: Plan, rate: float) -> list[str]:
+    """Return the names with the rhythm that the rate obliges to."""
+    sinus = plan.origin == "sinus" and not plan.paced and plan.conduction != "complete"
+    if not sinus:
+        return [n for n in names if n != "sinus-rhythm"]
+    names = [
+        n for n in names if n not in {"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia"}
+    ]
+    atrial = plan.rate_bpm if plan.conduction != "all" else rate
+    if plan.ectopy:
+        atrial = plan.rate_bpm
+    if atrial < 60:
+        return ["sinus-bradycardia", *names]
+    if atrial > 100:
+        return ["sinus-tachycardia", *names]
+    return names if "sinus-arrhythmia" in names else ["sinus-rhythm", *names]
+
+
+def _intervals(names: list[str], plan: Plan, h: Hearts, measured: Measured, i: int) -> list[str]:
+    out = []
+    pr, qrs, qtc = (float(measured[k][i]) for k in ("pr_ms", "qrs_ms", "qtc_ms"))
+    if plan.conduction == "all" and plan.origin == "sinus" and plan.paced == "" and pr > 200:
+        out += ["first-degree-av-block", "prolonged-pr-interval"]
+        if "bifascicular-block" in names:
+            out.append("trifascicular-block")
+    limit = 462 if h.female[i] else 452
+    if plan.origin != "chaos" and qrs < 120 and qtc > limit:
+        out.append("prolonged-qt-interval")
+    if qrs >= 120 and qtc > 500:
+        out.append("prolonged-qt-interval")
+    if qtc < 352:
+        out.append("short-qt-interval")
+    if qrs >= 120:
+        out.append("qrs-widening")
+    return out
+
+
+def _morphology(names: list[str], statements: Mapping[str, NDArray[np.bool_]], i: int) -> list[str]:
+    have = set(names)
+    if have & {"ventricular-fibrillation", "torsades-de-pointes"}:
+        return []
+    true = {name for name, hit in statements.items() if hit[i]}
+    skip: set[str] = set()
+    wide = bool(have & _WIDE)
+    if wide or have & _SECONDARY:
+        skip |= {"st-elevation", "st-depression", "t-wave-inversion", "low-t-wave", "q-wave"}
+    if have & (_WIDE - {"complete-right-bundle-branch-block"}):
+        skip |= {
+            "poor-r-wave-progression",
+            "voltage-criteria-left-ventricular-hypertrophy",
+            "clockwise-rotation",
+            "tall-r-wave-v1",
+            "counterclockwise-rotation",
+            "high-qrs-voltage",
+        }
+    if "complete-right-bundle-branch-block" in have:
+        skip |= {"counterclockwise-rotation", "tall-r-wave-v1"}
+    if have & _NO_R_PROGRESSION:
+        skip |= {"poor-r-wave-progression", "clockwise-rotation"}
+    if have & {"early-repolarization", "pericarditis"}:
+        skip |= {"low-t-wave", "st-depression"}
+    if "limb-lead-reversal" in have:
+        skip |= {"left-axis-deviation", "right-axis-deviation", "extreme-axis-deviation"}
+    if have & {"ventricular-paced-rhythm", "dual-chamber-paced-rhythm", "ventricular-tachycardia",
+               "idioventricular-rhythm", "accelerated-idioventricular-rhythm"}:  # fmt: skip
+        skip |= true
+    if "third-degree-av-block" in have:
+        skip |= {"st-elevation", "st-depression", "t-wave-inversion", "low-t-wave"}
+    if have & {"acute-myocardial-infarction"} and "st-depression" in true:
+        true.discard("st-depression")
+        true.add("reciprocal-st-depression")
+    return sorted(true - skip - have)
