@@ -1,17 +1,94 @@
 """Builds what the service works with: the one place that knows every concrete part."""
 
+import logging
+import os
+from collections.abc import Callable
+
 from api.parts import Parts
 from api.settings import Settings, prepare_data_dir
 from api.store import PromptSetStore
+from ckepe.index import connect, open_index
+from ckepe.llm import OpenAIChat
+from ckepe.pipeline import PromptEngineer
+from ckepe.proposal import AnswerCache, LLMProposer
+from ckepe.retrieval import HybridRetriever
+from knowledge_sources.knowledge_base import load_knowledge_base
+from merl_core.encoders.text import SentenceEncoder
+from merl_core.engine import Engine
+from merl_core.plot import render_svg
+from merl_core.quality import assess_quality
+from merl_core.readers.pool import ReaderPool
+
+Progress = Callable[[int, int], None]
+"""Called with the texts indexed and the texts in all."""
+
+_log = logging.getLogger("merl.api")
 
 
 def load_parts(settings: Settings) -> Parts:
-    """Load model, knowledge and index; takes seconds, and the first time builds the index.
+    """Load model, knowledge and index; takes seconds, and builds the index the first time.
 
     Raises:
         ConfigurationError: A setting cannot be used.
         CheckpointError, KnowledgeError, CkepeError: What one of the parts could not load.
     """
+    _no_telemetry()
     prepare_data_dir(settings)
-    PromptSetStore(settings.sqlalchemy_url)
-    raise NotImplementedError
+    store = PromptSetStore(settings.sqlalchemy_url)
+    readers = ReaderPool(
+        max_bytes=settings.max_upload_bytes,
+        memory_mb=settings.reader_memory_mb,
+        timeout_s=settings.reader_timeout_s,
+        n_workers=settings.n_workers,
+    )
+    engine = Engine(settings.checkpoint, settings.device)
+    engineer = load_engineer(settings, _log_progress)
+    readers.start()
+    return Parts(
+        engine=engine,
+        readers=readers,
+        engineer=engineer,
+        retriever=engineer.retriever,
+        knowledge=engineer.knowledge_base,
+        store=store,
+        assess_quality=assess_quality,
+        render_svg=render_svg,
+        llm=f"openai:{settings.llm_model}" if settings.has_llm else None,
+        model_config=engine.checkpoint.config.model_dump(mode="json"),
+    )
+
+
+def load_engineer(settings: Settings, on_progress: Progress | None = None) -> PromptEngineer:
+    """Return the prompt engineer alone: knowledge, index and, where one is set, the LLM."""
+    _no_telemetry()
+    prepare_data_dir(settings)
+    knowledge = load_knowledge_base()
+    client = connect(settings.data_dir / "chroma", settings.chroma_url or None)
+    index = open_index(client, knowledge, SentenceEncoder(), on_progress)
+    retriever = HybridRetriever(knowledge, index)
+    proposer = _proposer(settings, retriever)
+    llm_id = f"openai:{settings.llm_model}" if proposer is not None else None
+    return PromptEngineer(knowledge, retriever, proposer, llm_id)
+
+
+def _proposer(settings: Settings, retriever: HybridRetriever) -> LLMProposer | None:
+    if not settings.has_llm:
+        return None
+    llm = OpenAIChat(
+        settings.llm_base_url,
+        settings.llm_model,
+        api_key=settings.llm_api_key.get_secret_value(),
+        timeout_s=settings.llm_timeout_s,
+    )
+    return LLMProposer(llm, retriever, AnswerCache(settings.data_dir / "llm-answers"))
+
+
+def _log_progress(done: int, total: int) -> None:
+    if done == total or done % 2048 == 0:
+        _log.info("indexed %d of %d texts", done, total)
+
+
+def _no_telemetry() -> None:
+    os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

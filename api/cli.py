@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,10 +14,12 @@ from rich.table import Table
 from api import __version__
 from api.errors import KNOWN_ERRORS, problem_of
 from api.settings import load_settings
+from ckepe.cli import knowledge_app, prompts_app
 
 if TYPE_CHECKING:
     from api.schemas import ClassifyAnswer
     from api.service import Service
+    from ckepe.pipeline import PromptEngineer
 
 app = typer.Typer(
     name="merl",
@@ -36,13 +38,25 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(knowledge_app, name="knowledge")
+
+
 @app.callback()
 def _root(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Zero-shot 12-lead ECG classification with verified prompts."""
+    ctx.obj = _make_engineer
+
+
+def _make_engineer(on_progress: Callable[[int, int], None] | None) -> "PromptEngineer":
+    from api.assembly import load_engineer
+
+    return load_engineer(load_settings(), on_progress)
 
 
 @app.command()

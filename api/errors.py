@@ -57,7 +57,8 @@ PROBLEMS: Final = MappingProxyType(
         "invalid_request": Problem(422, "A parameter is missing or not valid"),
         "no_classes": Problem(422, "No class to score was named"),
         "invalid_prompt_set": Problem(422, "The prompt set cannot be used"),
-        "unknown_label": Problem(422, "A label is not known"),
+        "unknown_label": Problem(422, "A label or label set is not known"),
+        "unknown_prompt_set": Problem(422, "No prompt set is stored under this id"),
         "invalid_record": Problem(422, "The ECG cannot be used"),
         "too_many_requests": Problem(429, "Too much work is waiting"),
         "internal_error": Problem(500, "The service failed"),
@@ -74,7 +75,7 @@ _CODE_OF: Final[tuple[tuple[type[Exception], str], ...]] = (
     (UngroundedError, "unknown_label"),
     (CheckpointError, "not_ready"),
     (CkepeError, "invalid_prompt_set"),
-    (KnowledgeError, "not_found"),
+    (KnowledgeError, "unknown_label"),
     (MerlError, "not_ready"),
     (ConfigurationError, "not_ready"),
 )

@@ -42,8 +42,8 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": "Problem", "content": content} for status in statuses}
 
 
-_ALWAYS: Final = _problems(400, 401, 403, 422, 429, 500, 503)
-_UPLOAD: Final = _problems(404, 413, 415)
+_ALWAYS: Final = _problems(400, 401, 403, 413, 422, 429, 503)
+_UPLOAD: Final = _problems(415)
 
 router = APIRouter(responses=_ALWAYS)
 open_router = APIRouter()
@@ -118,7 +118,7 @@ async def metrics(state: State) -> Response:
 # --- prompts
 
 
-@router.post("/prompts/generate", tags=["prompts"], responses=_problems(404, 502))
+@router.post("/prompts/generate", tags=["prompts"], responses=_problems(502))
 async def generate_prompts(body: GenerateRequest, state: State, service: Ready) -> PromptSet:
     """Engineer a verified prompt for each label, store the set and return it."""
     call = functools.partial(
@@ -134,7 +134,7 @@ async def generate_prompts(body: GenerateRequest, state: State, service: Ready) 
     return prompt_set
 
 
-@router.post("/prompts/verify", tags=["prompts"], responses=_problems(404))
+@router.post("/prompts/verify", tags=["prompts"])
 async def verify(body: VerifyRequest, state: State, service: Ready) -> VerifyAnswer:
     """Say for each phrase whether it may stand in the prompt of a label, and why."""
     call = functools.partial(service.verify, body.label, body.phrases, body.label_set)

