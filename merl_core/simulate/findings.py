@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from merl_core.errors import MerlError
 from merl_core.simulate import morphology as m
@@ -293,25 +294,28 @@ def _draw(family: str, rng: np.random.Generator) -> str:
 
 
 def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw findings that go together, in clinically plausible proportions.
+    """Draw findings that go together.
 
-    About one record in seven is normal; rare findings are more frequent than in a hospital, so
-    that a model sees enough of each.
+    One record in eight is normal. Half of the others are built around a finding drawn from the
+    whole registry, so that rare ones are seen often enough to learn; the rest, and what is added
+    to each, follows clinical proportions.
     """
-    if rng.random() < 0.14:
-        calm = (
-            "sinus-rhythm",
-            "sinus-rhythm",
-            "sinus-rhythm",
-            "sinus-bradycardia",
-            "sinus-arrhythmia",
-        )
-        return ("normal-ecg", calm[int(rng.integers(len(calm)))])
-    drawn = [_draw("rhythm", rng)]
-    order = rng.permutation(len(_PICKS))
-    for k in order:
+    if rng.random() < 0.125:
+        return ("normal-ecg", _CALM[int(rng.integers(len(_CALM)))])
+    drawn: list[str] = []
+    if rng.random() < 0.5:
+        drawn.append(_FOCUS[int(rng.choice(len(_FOCUS), p=_FOCUS_SHARES))])
+    for _ in range(8):
+        candidate = _draw("rhythm", rng)
+        if drawn and FINDINGS[drawn[0]].family == "rhythm":
+            break
+        if not any(conflicting(candidate, other) for other in drawn):
+            drawn.append(candidate)
+            break
+    dampen = 0.7 if len(drawn) > 1 else 1.0
+    for k in rng.permutation(len(_PICKS)):
         family, chance = _PICKS[int(k)]
-        if rng.random() < chance:
+        if rng.random() < chance * dampen:
             candidate = _draw(family, rng)
             if not any(conflicting(candidate, other) for other in drawn):
                 drawn.append(candidate)
@@ -320,3 +324,23 @@ def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
     if may_strain and not any(conflicting(strain, other) for other in drawn):
         drawn.append(strain)
     return tuple(drawn)
+
+
+_CALM = ("sinus-rhythm", "sinus-rhythm", "sinus-rhythm", "sinus-bradycardia", "sinus-arrhythmia")
+_FOCUS = tuple(
+    item.id
+    for item in FINDINGS.values()
+    if item.family not in {"normal", "stage"} and item.id not in {"sinus-rhythm", *COMBINED}
+)
+
+
+def _focus_shares() -> NDArray[np.float64]:
+    """Return the chance of each: between uniform and clinical, the families' sizes evened out."""
+    weight = np.array(
+        [FINDINGS[i].weight or TERRITORY_OF.get(i, ("", 0.0))[1] for i in _FOCUS], dtype=float
+    )
+    share = np.clip(weight, 0.1, 1.2) ** 0.6
+    return np.asarray(share / share.sum())
+
+
+_FOCUS_SHARES = _focus_shares()
