@@ -56,7 +56,14 @@ def test_noise_in_one_lead_is_named() -> None:
     quality = assess_quality(changed(record, "V1", noise))
     assert failed(quality)["noise_mv"] == ("V1",)
     assert failed(quality)["beat_agreement"] == ("V1",)
-    assert not quality.acceptable
+
+
+def test_noise_in_several_leads_makes_a_recording_unacceptable() -> None:
+    record = heart()
+    for seed, lead in enumerate(("V1", "V2", "V3")):
+        noise = np.random.default_rng(seed).standard_normal(record.sig_len)
+        record = changed(record, lead, noise)
+    assert not assess_quality(record).acceptable
 
 
 def test_mains_hum_is_named() -> None:
