@@ -82,8 +82,10 @@ async function run() {
   state.busy = true;
   showReadiness();
   $("results").setAttribute("aria-busy", "true");
-  say("Reading the recording\u2026");
+  say("Waiting for the model\u2026");
   try {
+    await whenReady;
+    say("Reading the recording\u2026");
     if (countRecords(state.files) > 1) await runBatch();
     else await runOne(state.files);
   } catch (error) {
@@ -228,7 +230,7 @@ async function waitUntilReady() {
       mode.className = "pill waiting";
       mode.textContent = "Loading the model\u2026";
       if (error.code !== "not_ready") showProblem(error);
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   }
 }
@@ -276,5 +278,5 @@ function wireDrop(zone) {
 
 wire();
 picker.set(FIRST_CLASSES);
-await waitUntilReady();
-loadLabelSets().catch(() => {});
+const whenReady = waitUntilReady();
+whenReady.then(loadLabelSets).catch(() => {});

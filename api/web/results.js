@@ -2,7 +2,11 @@
 
 import { h, plural } from "./dom.js";
 
+const SOURCE_NAMES = { merl: "ECG statements", hpo: "HPO", icd10cm: "ICD-10-CM", umls: "UMLS" };
+
 const number = (value, digits) => (value === null || value === undefined ? "\u2013" : value.toFixed(digits));
+
+const hidden = (text) => h("span", { class: "visually-hidden" }, text);
 
 function badge(text, kind) {
   return h("span", { class: `badge ${kind}` }, text);
@@ -73,7 +77,9 @@ function scoreItem(score, index, prompt) {
     h(
       "span",
       { class: "figures" },
-      h("span", { class: "percentile" }, number(score.percentile, 1), h("span", { class: "unit" }, " pct.")),
+      hidden("percentile"),
+      h("span", { class: "percentile" }, number(score.percentile, 1)),
+      hidden("score"),
       h("span", { class: "cosine" }, number(score.score, 3)),
     ),
   );
@@ -92,7 +98,7 @@ function evidence(score, prompt) {
     parts.push(
       h(
         "p",
-        { class: "callout" },
+        { class: "callout warn" },
         "No source knows this wording, so it was encoded bare, without sub-types or attributes. Its score rests on the words alone.",
       ),
     );
@@ -121,11 +127,12 @@ function conceptLine(prompt) {
 }
 
 function sourceLine(phrase) {
+  const same = (text) => text.toLowerCase() === phrase.text.toLowerCase();
   const texts = phrase.evidence.map((item) => {
-    const version = item.version ? ` ${item.version}` : "";
-    return `${item.source}${version}: \u201c${item.matched}\u201d`;
+    const name = [SOURCE_NAMES[item.source] || item.source, item.version].filter(Boolean).join(" ");
+    return same(item.matched) ? name : `${name}: \u201c${item.matched}\u201d`;
   });
-  return texts.length ? h("span", { class: "source" }, texts.join("; ")) : null;
+  return texts.length ? h("span", { class: "source" }, [...new Set(texts)].join("; ")) : null;
 }
 
 function phraseList(title, phrases) {
