@@ -15,8 +15,6 @@ from ckepe.retrieval import HybridRetriever
 from knowledge_sources.knowledge_base import load_knowledge_base
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import Engine
-from merl_core.plot import render_svg
-from merl_core.quality import assess_quality
 from merl_core.readers.pool import ReaderPool
 
 Progress = Callable[[int, int], None]
@@ -51,8 +49,6 @@ def load_parts(settings: Settings) -> Parts:
         retriever=engineer.retriever,
         knowledge=engineer.knowledge_base,
         store=store,
-        assess_quality=assess_quality,
-        render_svg=render_svg,
         llm=f"openai:{settings.llm_model}" if settings.has_llm else None,
         model_config=engine.checkpoint.config.model_dump(mode="json"),
     )

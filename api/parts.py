@@ -119,7 +119,5 @@ class Parts:
     retriever: Searcher
     knowledge: KnowledgeBase
     store: PromptSetStore
-    assess_quality: Callable[[Record], Any]
-    render_svg: Callable[..., str]
     llm: str | None = None
     model_config: Mapping[str, Any] = field(default_factory=dict)

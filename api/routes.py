@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from enum import IntEnum
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
@@ -32,6 +33,7 @@ from api.service import Classes, Service, neutral_names, split_labels
 from api.state import AppState
 from api.uploads import group_records, read_uploads
 from ckepe.prompt_set import PromptSet
+from merl_core.plot import Layout, Theme
 
 NDJSON: Final = "application/x-ndjson"
 SVG: Final = "image/svg+xml"
@@ -215,6 +217,21 @@ async def _batch_items(
             yield BatchItem(index=index, files=list(files), result=result)
 
 
+class PaperSpeed(IntEnum):
+    """Millimetres a second."""
+
+    MM25 = 25
+    MM50 = 50
+
+
+class PaperGain(IntEnum):
+    """Millimetres a millivolt."""
+
+    MM5 = 5
+    MM10 = 10
+    MM20 = 20
+
+
 @router.post(
     "/plot",
     tags=["classification"],
@@ -225,10 +242,10 @@ async def plot(
     file: Files,
     state: State,
     service: Ready,
-    layout: Literal["3x4+1", "6x2", "12x1"] = "3x4+1",
-    speed_mm_s: Annotated[float, Query(ge=5, le=200)] = 25,
-    gain_mm_mv: Annotated[float, Query(ge=1, le=80)] = 10,
-    theme: Literal["light", "dark"] = "light",
+    layout: Layout = "3x4+1",
+    speed_mm_s: PaperSpeed = PaperSpeed.MM25,
+    gain_mm_mv: PaperGain = PaperGain.MM10,
+    theme: Theme = "light",
 ) -> Response:
     """Draw an ECG in the style of paper, as SVG."""
     files = neutral_names(await read_uploads(file))

@@ -1,5 +1,6 @@
 """The application: prompts, scores and knowledge, wired together. Knows no web framework."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -33,6 +34,8 @@ from api.schemas import (
 )
 from ckepe.prompt_set import PromptSet
 from knowledge_sources.label_sets import LabelSet, label_sets
+from merl_core.plot import Layout, Theme, render_svg
+from merl_core.quality import Quality, assess_quality
 from merl_core.records import Record, RecordWarning
 
 _CACHED_PROMPT_SETS: Final = 256
@@ -239,7 +242,7 @@ class Service:
         with watch.stage("read"):
             record = self._read(files)
         with watch.stage("quality"):
-            quality = _quality_body(self.parts.assess_quality(record))
+            quality = _quality_body(assess_quality(record))
         with watch.stage("score"):
             classification = self.parts.engine.classify(record, prompt_set.texts)
         return ClassifyAnswer(
@@ -255,9 +258,27 @@ class Service:
             timings_ms=watch.total(),
         )
 
-    def plot(self, files: RecordFiles, **options: Any) -> str:
-        """Return the record as a paper-style SVG; options are those of `render_svg`."""
-        return self.parts.render_svg(self._read(files), **options)
+    def plot(
+        self,
+        files: RecordFiles,
+        *,
+        layout: Layout = "3x4+1",
+        speed_mm_s: int = 25,
+        gain_mm_mv: int = 10,
+        theme: Theme = "light",
+    ) -> str:
+        """Return the record as a paper-style SVG.
+
+        Raises:
+            merl_core.errors.InvalidRecordError: The record cannot be used.
+        """
+        return render_svg(
+            self._read(files),
+            layout=layout,
+            speed_mm_s=speed_mm_s,
+            gain_mm_mv=gain_mm_mv,
+            theme=theme,
+        )
 
     def _read(self, files: RecordFiles) -> Record:
         if not isinstance(files, Mapping):
@@ -383,21 +404,25 @@ def _plain(item: Any) -> dict[str, Any]:
     return plain
 
 
-def _quality_body(quality: Any) -> QualityBody:
+def _quality_body(quality: Quality) -> QualityBody:
     return QualityBody(
         acceptable=quality.acceptable,
         checks=[
             QualityCheck(
                 name=check.name,
                 ok=check.ok,
-                value=check.value,
-                limit=check.limit,
+                value=_finite(check.value),
+                limit=_finite(check.limit),
                 leads=list(check.leads),
                 message=check.message,
             )
             for check in quality.checks
         ],
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _record_body(record: Record, quality: QualityBody) -> RecordBody:

@@ -100,10 +100,7 @@ async function run() {
 }
 
 async function runOne(files) {
-  const drawing = client.plot(files, plotOptions()).then(
-    (svg) => ecg.show(svg),
-    () => ecg.fail("The recording could not be drawn."),
-  );
+  const drawing = draw(files);
   const answer = await client.classify(files, picker.labels);
   $("batch").hidden = true;
   state.shown = files;
@@ -184,17 +181,18 @@ function renderScores() {
 
 // --- the drawing
 
-function plotOptions() {
-  return { layout: $("layout").value, gain_mm_mv: $("gain").value, theme: theme() };
+async function draw(files) {
+  const gain = $("gain").value;
+  try {
+    const svg = await client.plot(files, { layout: $("layout").value, gain_mm_mv: gain, theme: theme() });
+    ecg.show(svg, { speed: 25, gain: Number(gain) });
+  } catch (error) {
+    ecg.fail(`The recording could not be drawn. ${error.message}`);
+  }
 }
 
 async function redraw() {
-  if (!state.shown?.length) return;
-  try {
-    ecg.show(await client.plot(state.shown, plotOptions()));
-  } catch (error) {
-    ecg.fail(error.message);
-  }
+  if (state.shown?.length) await draw(state.shown);
 }
 
 function save(name, text, type) {
@@ -254,6 +252,11 @@ function wire() {
   for (const id of ["layout", "gain"]) $(id).addEventListener("change", redraw);
   $("zoom-in").addEventListener("click", () => ecg.step(1));
   $("zoom-out").addEventListener("click", () => ecg.step(-1));
+  $("measure").addEventListener("click", (event) => {
+    const isOn = event.currentTarget.getAttribute("aria-pressed") !== "true";
+    event.currentTarget.setAttribute("aria-pressed", String(isOn));
+    ecg.measure(isOn);
+  });
   $("sort").addEventListener("change", renderScores);
   $("download").addEventListener("click", () => save("classification.json", JSON.stringify(state.answer, null, 2), "application/json"));
   wireDrop($("drop"));

@@ -126,8 +126,6 @@ class FakeRetriever:
 
 def fake_parts(settings: Settings) -> Parts:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    check = SimpleNamespace(name="flat", ok=True, value=0.0, limit=1.0, leads=(), message="fine")
-    quality = SimpleNamespace(acceptable=True, checks=(check,))
     knowledge: Any = SimpleNamespace(concepts={}, sources={})
     return Parts(
         engine=FakeEngine(),
@@ -136,8 +134,6 @@ def fake_parts(settings: Settings) -> Parts:
         retriever=FakeRetriever(),
         knowledge=knowledge,
         store=PromptSetStore(settings.sqlalchemy_url),
-        assess_quality=lambda record: quality,
-        render_svg=lambda record, **options: "<svg xmlns='http://www.w3.org/2000/svg'/>",
     )
 
 
