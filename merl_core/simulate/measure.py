@@ -92,8 +92,8 @@ def morphology_statements(h: Hearts, m: Measurements) -> dict[str, NDArray[np.bo
     tall = (m["r_mv"][:, limb].max(axis=1) >= 2.0) | (total[:, chest].max(axis=1) >= 4.2)
     q_leads = [0, 1, 4, 5, 8, 9, 10, 11]
     q_hit = np.zeros_like(m["q_mv"], dtype=bool)
-    q_hit[:, q_leads] = (m["q_mv"][:, q_leads] > 0.10) & (
-        m["q_mv"][:, q_leads] > 0.33 * np.maximum(m["r_mv"][:, q_leads], 0.05)
+    q_hit[:, q_leads] = (m["q_mv"][:, q_leads] > 0.14) & (
+        m["q_mv"][:, q_leads] > 0.4 * np.maximum(m["r_mv"][:, q_leads], 0.05)
     )
     negative = (m["t_low_mv"] < -0.1) & (-m["t_low_mv"] > m["t_high_mv"])
     negative[:, [3, 6]] = False
@@ -115,5 +115,6 @@ def morphology_statements(h: Hearts, m: Measurements) -> dict[str, NDArray[np.bo
         "q-wave": _in_neighbours(q_hit),
         "tall-r-wave-v1": m["r_mv"][:, 6] > np.maximum(m["s_mv"][:, 6], 0.4),
         "clockwise-rotation": m["r_mv"][:, 10] < 0.8 * m["s_mv"][:, 10],
-        "counterclockwise-rotation": m["r_mv"][:, 7] > 1.3 * m["s_mv"][:, 7],
+        "counterclockwise-rotation": (m["r_mv"][:, 7] > 1.3 * m["s_mv"][:, 7])
+        & (m["r_mv"][:, 10] > m["s_mv"][:, 10]),
     }

@@ -21,16 +21,16 @@ def _array(*rows: tuple[float, float, float]) -> Floats:
 
 
 LEFT_BUNDLE = _array(
-    (0.0, 0.0, -0.02), (0.10, 0.03, 0.12), (0.20, 0.12, 0.65), (0.48, 0.16, 1.05), (0.38, 0.04, 0.95),
-    (0.42, -0.10, 0.72), (0.38, -0.08, 0.36), (0.10, -0.05, 0.16), (0.0, 0.0, 0.0),
+    (0.00, 0.00, -0.02), (0.10, 0.03, 0.08), (0.18, 0.10, 0.55), (0.50, 0.14, 0.95), (0.44, 0.04, 0.92),
+    (0.42, -0.14, 0.75), (0.28, -0.14, 0.42), (0.05, -0.06, 0.18), (0.00, 0.00, 0.00),
 )  # fmt: skip
 RIGHT_BUNDLE = _array(
-    (0.0, 0.0, -0.03), (0.05, 0.04, -0.14), (0.80, 0.24, -0.05), (0.45, 0.26, 0.22), (-0.22, 0.0, -0.08),
-    (-0.30, -0.03, -0.36), (-0.34, -0.03, -0.38), (-0.24, -0.02, -0.24), (-0.06, 0.0, -0.05),
+    (0.00, 0.00, -0.02), (-0.02, 0.02, -0.07), (0.74, 0.17, -0.24), (0.30, 0.17, 0.15), (-0.30, -0.05, -0.09),
+    (-0.14, -0.04, -0.16), (-0.20, -0.05, -0.12), (-0.12, -0.03, -0.08), (-0.03, -0.01, -0.02),
 )  # fmt: skip
 LEFT_ANTERIOR = _array(
-    (0.04, 0.10, -0.06), (0.28, 0.20, -0.08), (0.42, 0.02, 0.18), (0.62, -0.30, 0.34), (0.40, -0.48, 0.42),
-    (-0.05, -0.42, 0.38), (-0.08, -0.22, 0.14), (-0.05, -0.08, 0.04), (0.0, 0.0, 0.0),
+    (0.00, 0.06, -0.06), (0.32, 0.21, -0.12), (0.38, 0.02, 0.22), (0.46, -0.26, 0.35), (0.17, -0.41, 0.42),
+    (-0.26, -0.33, 0.42), (-0.10, -0.19, 0.13), (-0.05, -0.08, 0.04), (0.00, 0.00, 0.00),
 )  # fmt: skip
 LEFT_POSTERIOR = _array(
     (0.05, -0.06, -0.04), (0.22, -0.16, -0.10), (0.34, 0.12, 0.0), (0.28, 0.75, 0.25), (-0.12, 0.85, 0.45),
@@ -38,7 +38,7 @@ LEFT_POSTERIOR = _array(
 )  # fmt: skip
 RIGHT_TERMINAL = _array(
     (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (-0.02, 0, 0),
-    (-0.12, 0, -0.22), (-0.22, -0.02, -0.42), (-0.17, -0.02, -0.28), (-0.04, 0, -0.04),
+    (-0.10, -0.03, -0.08), (-0.17, -0.06, -0.15), (-0.12, -0.05, -0.10), (-0.03, 0, -0.02),
 )  # fmt: skip
 _BUMP = np.sin(np.pi * (np.arange(9) + 0.5) / 9).astype(np.float32)
 
@@ -74,12 +74,12 @@ def _add_st_vector(h: Hearts, rows: Rows, vector: Floats) -> None:
 
 def left_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Complete: late, slurred leftward and posterior forces, no septal forces."""
-    size = _spread(rng, len(rows), 0.18)[:, None, None] * 1.15
+    size = _spread(rng, len(rows), 0.18)[:, None, None] * 1.4
     replace_loop(h, rows, LEFT_BUNDLE, keep=0.45)
     h.loop[rows, 0] *= size
     h.loop[rows, 0, :2, 2] = np.abs(h.loop[rows, 0, :2, 2])
     h.qrs_ms[rows, 0] = np.clip(rng.normal(148, 13, len(rows)), 124, 190)
-    discordant(h, rows, 0.175, 0.09)
+    discordant(h, rows, 0.085, 0.075)
 
 
 def incomplete_left_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
@@ -94,18 +94,21 @@ def incomplete_left_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Ge
 def right_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Complete: late forces to the right and forwards; T opposite to them in V1 to V3."""
     replace_loop(h, rows, RIGHT_BUNDLE, keep=0.6)
-    late = _spread(rng, len(rows), 0.25)[:, None, None] * 1.25
+    late = _spread(rng, len(rows), 0.25)[:, None, None] * 1.15
     h.loop[rows, 0, 4:] = RIGHT_BUNDLE[4:] * late + 0.3 * (h.loop[rows, 0, 4:] - RIGHT_BUNDLE[4:])
     h.qrs_ms[rows, 0] = np.clip(rng.normal(141, 11, len(rows)), 122, 175)
-    h.t_vector[rows, 0] = h.t_vector[rows, 0] * 0.75 + np.array([0.10, 0.0, 0.20], dtype=np.float32)
+    h.t_vector[rows, 0] = h.t_vector[rows, 0] * 0.75 + np.array(
+        [0.10, 0.02, 0.12], dtype=np.float32
+    )
     h.t_local[rows] *= 0.4
+    h.t_local[rows, 2] -= 0.07
     _add_st_vector(h, rows, np.full((len(rows), 3), (0.02, 0.0, 0.05), dtype=np.float32))
 
 
 def incomplete_right_bundle_branch_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """A small terminal force to the right and forwards: rSr' in V1, S in I and V6."""
-    late = rng.uniform(0.75, 1.35, len(rows))[:, None, None]
-    h.loop[rows, 0, 4:7, 2] *= 0.65
+    late = rng.uniform(0.6, 1.15, len(rows))[:, None, None]
+    h.loop[rows, 0, 4:7, 2] *= 0.75
     h.loop[rows, 0] += RIGHT_TERMINAL * late
     h.qrs_ms[rows, 0] = rng.uniform(98, 118, len(rows))
     h.t_vector[rows, 0, 2] += 0.05
@@ -123,7 +126,9 @@ def left_anterior_fascicular_block(h: Hearts, rows: Rows, rng: np.random.Generat
     replace_loop(h, rows, LEFT_ANTERIOR, keep=0.45)
     h.turn[rows] = 0.5 * h.turn[rows] + 0.5 * np.eye(3, dtype=np.float32)
     h.qrs_ms[rows, 0] = np.clip(rng.normal(100, 7, len(rows)), 84, 116)
-    h.t_vector[rows, 0, 1] += 0.05
+    h.t_vector[rows, 0] *= 0.8
+    h.t_local[rows] *= 0.8
+    h.t_vector[rows, 0, 1] += 0.03
 
 
 def left_posterior_fascicular_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
@@ -179,7 +184,7 @@ def _preexcitation(
     squeezed = np.zeros_like(own)
     squeezed[:, 4:] = own[:, 2:7]
     squeezed[:, 3] = 0.5 * own[:, 2]
-    slur = np.array([0.35, 0.65, 0.95, 1.1, 0.9, 0.5, 0.2, 0.05, 0.0])
+    slur = np.array([0.30, 0.55, 0.75, 0.8, 0.65, 0.35, 0.15, 0.05, 0.0])
     h.loop[rows, 0] = (squeezed * 0.85 + slur[:, None] * (degree * direction)[:, None]).astype(
         np.float32
     )
@@ -209,10 +214,10 @@ def left_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator
     n = len(rows)
     h.gain[rows] = np.clip(h.gain[rows], 0.85, 1.4)
     more = rng.uniform(1.30, 1.85, n)[:, None, None]
-    lead = np.array([1.0, 0.85, 1.25], dtype=np.float32)
+    lead = np.array([0.75, 0.95, 0.85], dtype=np.float32)
     h.loop[rows, 0, 2:7] *= (1 + (more - 1) * lead).astype(np.float32)
     leftward = transverse_rotation(rng.uniform(0.0, 0.25, n)) @ frontal_rotation(
-        -np.deg2rad(rng.uniform(0, 35, n))
+        -np.deg2rad(rng.uniform(-12, 12, n))
     )
     h.loop[rows, 0] = np.einsum("nij,nkj->nki", leftward, h.loop[rows, 0])
     h.qrs_ms[rows, 0] = np.clip(h.qrs_ms[rows, 0] + rng.uniform(2, 16, n), 84, 118)
@@ -223,7 +228,7 @@ def left_ventricular_strain(h: Hearts, rows: Rows, rng: np.random.Generator) -> 
     """Downsloping ST depression and asymmetric T inversion over the left ventricle."""
     n = len(rows)
     mean = mean_vector(h.loop[rows, 0]) * 9
-    degree = rng.uniform(0.08, 0.19, n)[:, None]
+    degree = rng.uniform(0.05, 0.125, n)[:, None]
     h.t_vector[rows, 0] = (0.15 * h.t_vector[rows, 0] - degree * mean * (1.0, 0.7, 0.55)).astype(
         np.float32
     )
@@ -235,8 +240,8 @@ def left_ventricular_strain(h: Hearts, rows: Rows, rng: np.random.Generator) -> 
 def right_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Forces to the right, front and down: tall R in V1, deep S in V6, right axis, strain."""
     n = len(rows)
-    degree = rng.uniform(0.75, 1.3, n)[:, None]
-    right = np.array([-0.62, 0.22, -0.85])
+    degree = rng.uniform(0.65, 1.15, n)[:, None]
+    right = np.array([-0.58, 0.22, -0.48])
     profile = np.array([0, 0.0, 0.1, 0.75, 1.05, 0.9, 0.45, 0.1, 0.0])
     h.loop[rows, 0] = h.loop[rows, 0] * np.array([0.62, 0.9, 0.55], dtype=np.float32) + (
         profile[:, None] * (degree * right)[:, None]
@@ -382,10 +387,10 @@ def make_ectopic_forms(h: Hearts, rng: np.random.Generator) -> None:
     )  # fmt: skip
     for form in (1, 2):
         axis = origins[rng.integers(0, len(origins), n)] + 0.18 * rng.normal(size=(n, 3))
-        size = 1.25 * np.exp(0.22 * rng.normal(size=(n, 1)))
-        wobble = 0.22 * rng.normal(size=(n, 9, 3)) * _BUMP[:, None]
+        size = 0.85 * np.exp(0.25 * rng.normal(size=(n, 1)))
+        wobble = 0.15 * rng.normal(size=(n, 9, 3)) * _BUMP[:, None]
         shape = _BUMP ** rng.uniform(0.9, 1.7, (n, 1))
-        tilt = np.linspace(-1, 1, 9)[:, None] * (0.35 * rng.normal(size=(n, 1, 3)))
+        tilt = np.linspace(-1, 1, 9)[:, None] * (0.25 * rng.normal(size=(n, 1, 3)))
         loop = shape[:, :, None] * ((axis * size)[:, None] + tilt) + wobble
         h.loop[:, form] = loop
         h.qrs_ms[:, form] = np.clip(rng.normal(154, 15, n), 126, 195)
@@ -401,7 +406,7 @@ def paced_form(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Make the first ectopic form that of right ventricular apical pacing."""
     n = len(rows)
     axis = np.array([0.45, -0.85, 0.80]) + 0.12 * rng.normal(size=(n, 3))
-    loop = _BUMP[:, None] * (axis * rng.uniform(1.0, 1.5, (n, 1)))[:, None]
+    loop = _BUMP[:, None] * (axis * rng.uniform(0.55, 0.95, (n, 1)))[:, None]
     h.loop[rows, 1] = loop + 0.08 * rng.normal(size=(n, 9, 3)) * _BUMP[:, None]
     h.qrs_ms[rows, 1] = rng.uniform(140, 185, n)
     mean = loop.mean(axis=1)

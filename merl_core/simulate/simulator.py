@@ -235,7 +235,7 @@ def _keep_voltage(
     large = np.zeros(len(h), dtype=bool)
     for name in ("left-ventricular-hypertrophy", "hypertrophic-cardiomyopathy-pattern"):
         large[rows.get(name, np.zeros(0, int))] = True
-    aim = rng.uniform(1.03, 1.45, len(h))
+    aim = rng.uniform(1.0, 1.32, len(h))
     factor[large] = np.maximum(aim[large] / excess[large], 0.85)
     free = large.copy()
     free[rows.get("high-qrs-voltage", np.zeros(0, int))] = True

@@ -155,6 +155,8 @@ def _morphology(names: list[str], statements: Mapping[str, NDArray[np.bool_]], i
         skip |= true
     if "third-degree-av-block" in have:
         skip |= {"st-elevation", "st-depression", "t-wave-inversion", "low-t-wave"}
+    if have & {"right-ventricular-hypertrophy", "posterior-myocardial-infarction", "dextrocardia"}:
+        skip |= {"clockwise-rotation", "counterclockwise-rotation", "poor-r-wave-progression"}
     if have & {"acute-myocardial-infarction"} and "st-depression" in true:
         true.discard("st-depression")
         true.add("reciprocal-st-depression")

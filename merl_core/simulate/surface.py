@@ -36,11 +36,14 @@ def _necrosis(h: Hearts, rows: Rows, pattern: Floats, depth: NDArray[np.float64]
     hurt = np.clip(wanted, 0, 1) * depth[:, None]
     mirror = np.clip(wanted, -1, 0) * depth[:, None]
     early = np.array([0.25, 0.95, 1.0, 0.45, 0.0, 0, 0, 0, 0], dtype=np.float32)[:, None]
+    middle = np.array([0.0, 0.1, 0.4, 1.0, 0.9, 0.4, 0.1, 0, 0], dtype=np.float32)[:, None]
     loss = np.array([0.6, 1.0, 0.95, 0.75, 0.55, 0.4, 0.3, 0.2, 0.1], dtype=np.float32)[:, None]
     kept = np.where(plane > 0, 1 - np.minimum(loss * hurt[:, None], 0.95), 1.0)
-    q_mv = hurt * (0.10 + 0.38 * np.clip(height, 0.3, 1.6))
-    gained = -0.5 * mirror[:, None] * early[::-1] * 0.55 * np.clip(height, 0.3, 1.6)[:, None]
+    q_mv = hurt * (0.08 + 0.30 * np.clip(height, 0.3, 1.6))
+    gained = -0.45 * mirror[:, None] * middle * np.clip(height, 0.3, 1.6)[:, None]
+    kept = np.where(plane < 0, 1 + 0.65 * loss * mirror[:, None], kept)
     plane = plane * kept - q_mv[:, None] * early + gained
+    plane[..., 2:] -= (0.5 * hurt * np.clip(height, 0.3, 1.6))[:, None, 2:] * middle
     two = plane[..., 1:2] + 0.5 * plane[..., :1]
     h.qrs[rows, 0] = np.concatenate([plane[..., :1], two, plane[..., 2:]], axis=-1)
 
@@ -52,13 +55,16 @@ def infarction(territory: str, stage: int) -> Effect:
         n = len(rows)
         pattern = _varied(h, rows, territory, rng)
         size = rng.uniform(0.6, 1.0, n)
+        h.t[rows, 0] *= rng.uniform(0.35, 1.0, (n, 1))
         if stage == ACUTE:
-            _necrosis(h, rows, pattern, size * rng.uniform(0.0, 0.6, n))
+            least = 0.6 if "posterior" in territory else 0.0
+            _necrosis(h, rows, pattern, size * rng.uniform(least, least + 0.5, n))
             _acute_injury(h, rows, pattern, rng)
         else:
             _necrosis(h, rows, pattern, size * rng.uniform(0.75, 1.0, n))
-            weight = (0.35, 0.55) if stage == SUBACUTE else (0.0, 0.28)
-            _invert_t(h, rows, pattern, rng.uniform(*weight, n), rng.uniform(0.3, 1.0, n))
+            weight = (0.15, 0.50) if stage == SUBACUTE else (-0.08, 0.15)
+            share = rng.uniform(0.3, 1.0, n) if stage == SUBACUTE else rng.uniform(-0.3, 0.7, n)
+            _invert_t(h, rows, pattern, rng.uniform(*weight, n), share)
             lift = rng.uniform(0.04, 0.12, n) if stage == SUBACUTE else rng.uniform(0.0, 0.03, n)
             h.st[rows, 0] += pattern * lift[:, None].astype(np.float32)
             h.qrs_ms[rows, 0] = np.minimum(h.qrs_ms[rows, 0] + rng.uniform(0, 10, n), 117)
@@ -84,7 +90,7 @@ def _invert_t(
     taken = np.minimum(where * (0.4 + 0.6 * share[:, None]) * 1.15, 1).astype(np.float32)
     h.t[rows, 0] *= 1 - taken
     h.t[rows, 0] -= (where * depth[:, None]).astype(np.float32)
-    rest = np.clip(pattern, -1, 0) * depth[:, None] * 0.5
+    rest = np.clip(pattern, -1, 0) * np.maximum(depth, 0)[:, None] * 0.3
     h.t[rows, 0] -= rest.astype(np.float32)
 
 
@@ -159,6 +165,27 @@ def t_change(low: float, high: float, depth_low: float, depth_high: float) -> Ef
                 h.t_late[some] *= 1 - where
 
     return effect
+
+
+def right_bundle_near_field(low: float, high: float) -> Effect:
+    """Return the late R' of V1, of `low` to `high` mV, which hardly reaches other electrodes."""
+
+    def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+        late = np.array([0, 0, 0, 0, 0.25, 0.8, 1.0, 0.6, 0.12], dtype=np.float32)
+        size = rng.uniform(low, high, len(rows)) * np.sqrt(h.gain[rows])
+        h.qrs[rows, 0, :, 2] += (size[:, None] * late).astype(np.float32)
+        h.qrs[rows, 0, :, 3] += (size[:, None] * late * rng.uniform(0, 0.3, (len(rows), 1))).astype(
+            np.float32
+        )
+
+    return effect
+
+
+def left_bundle_near_field(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Deepen S as far as V4: the late left ventricle moves away from these electrodes."""
+    deep = np.clip(h.qrs[rows, 0, :, 3:4], None, 0)
+    share = np.array([0.42, 0.32, 0.0]) * np.exp(0.25 * rng.normal(size=(len(rows), 1, 3)))
+    h.qrs[rows, 0, :, 4:7] += (deep * share).astype(np.float32)
 
 
 def flat_t(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:

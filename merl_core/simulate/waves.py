@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from merl_core.simulate.leads import ATRIAL_CHEST_GAIN, Floats, random_lead_fields, random_rotations
+from merl_core.simulate.leads import (
+    ATRIAL_CHEST_GAIN,
+    Floats,
+    random_lead_fields,
+    random_rotations,
+    transverse_rotation,
+)
 
 N_KNOTS = 9
 N_FORMS = 3
@@ -21,15 +27,15 @@ VISIBLE_MV = 0.045
 
 NORMAL_LOOP: Floats = np.array(
     [
-        [0.00, 0.00, -0.04],
-        [-0.04, -0.04, -0.17],
-        [0.39, 0.18, -0.05],
-        [1.02, 0.48, 0.28],
-        [0.46, 0.29, 0.52],
-        [-0.17, 0.02, 0.40],
-        [-0.04, 0.01, 0.14],
-        [-0.02, -0.01, 0.03],
-        [0.00, 0.00, 0.00],
+        [-0.01, -0.02, 0.02],
+        [-0.07, -0.04, -0.21],
+        [0.29, 0.10, -0.07],
+        [1.21, 0.50, 0.33],
+        [0.42, 0.22, 0.53],
+        [-0.32, -0.04, 0.37],
+        [0.04, 0.02, 0.09],
+        [-0.04, -0.03, 0.01],
+        [0.00, 0.00, 0.02],
     ],
     dtype=np.float32,
 )
@@ -37,11 +43,11 @@ NORMAL_LOOP: Floats = np.array(
 
 Chosen so that the projected beat resembles the mean of 771 normal records of PTB-XL 1.0.3.
 """
-NORMAL_T = np.array([0.238, 0.114, -0.179], dtype=np.float32)
-NORMAL_T_LOCAL = np.array([0.08, 0.02, -0.05, 0.11, -0.04, -0.06, -0.01, 0.05], dtype=np.float32)
-NORMAL_ST = np.array([0.006, 0.006, 0.030, 0.065, 0.045, 0.017, 0.003, 0.0], dtype=np.float32)
-RIGHT_ATRIUM = np.array([0.075, 0.058, -0.060], dtype=np.float32)
-LEFT_ATRIUM = np.array([0.095, 0.048, 0.012], dtype=np.float32)
+NORMAL_T = np.array([0.260, 0.113, -0.139], dtype=np.float32)
+NORMAL_T_LOCAL = np.array([0.06, 0.02, -0.06, 0.085, -0.005, -0.06, -0.02, 0.035], dtype=np.float32)
+NORMAL_ST = np.array([0.0, -0.015, 0.037, 0.075, 0.045, 0.01, -0.005, -0.01], dtype=np.float32)
+RIGHT_ATRIUM = np.array([0.087, 0.062, -0.043], dtype=np.float32)
+LEFT_ATRIUM = np.array([0.065, 0.022, 0.052], dtype=np.float32)
 
 
 @dataclass(eq=False, slots=True)
@@ -108,12 +114,17 @@ def random_hearts(
     bend[:, 1:-1] = (bend[:, :-2] + 2 * bend[:, 1:-1] + bend[:, 2:]) / 3
     loop[:, 0] = NORMAL_LOOP * np.exp(0.10 * rng.normal(size=(n, N_KNOTS, 1))) + bend
     young = np.clip((45 - age) / 25, 0, 1)
-    t_size = np.exp(0.28 * rng.normal(size=n)) * np.where(female, 0.82, 1.12) * (1 + 0.25 * young)
+    t_size = (
+        1.05 * np.exp(0.26 * rng.normal(size=n)) * np.where(female, 0.82, 1.12) * (1 + 0.25 * young)
+    )
+    t_size *= np.exp(-0.013 * np.clip(age - 48, 0, 40))
     t_vector = np.zeros((n, N_FORMS, 3), dtype=np.float32)
-    t_turn = random_rotations(rng, n, (12, 14, 10))
+    t_turn = random_rotations(rng, n, (8, 11, 7))
     t_vector[:, 0] = np.einsum("nij,j->ni", t_turn, NORMAL_T) * t_size[:, None]
     frontal = np.deg2rad(np.clip((50 - age) * 0.45, -16, 14))
-    turn = random_rotations(rng, n, (17, 14, 10))
+    turn = random_rotations(rng, n, (15, 14, 10)) @ transverse_rotation(
+        np.deg2rad(np.clip((age - 46) * 0.4, -4, 14))
+    )
     cos, sin = np.cos(frontal), np.sin(frontal)
     by_age = np.zeros((n, 3, 3), dtype=np.float32)
     by_age[:, 0, 0] = by_age[:, 1, 1] = cos
@@ -170,7 +181,7 @@ def project(hearts: Hearts, rng: np.random.Generator) -> None:
     hearts.st[:, 0] += NORMAL_ST * early[:, None] + 0.008 * rng.normal(size=(n, 8))
     hearts.u += np.abs(hearts.t[:, 0]) * 0.05 * np.abs(rng.normal(size=(n, 1)))
     atrial = hearts.field.copy()
-    atrial[:, 2:] *= ATRIAL_CHEST_GAIN
+    atrial[:, 2:] *= ATRIAL_CHEST_GAIN[:, None]
     weak = np.sqrt(hearts.gain).astype(np.float32)
     hearts.p += np.einsum("nlc,nspc->nspl", atrial, hearts.p_vector) * weak[:, None, None, None]
     hearts.pr_segment += -0.06 * hearts.p[:, 0].sum(axis=1)
