@@ -8,21 +8,21 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import chromadb
-import numpy as np
 from chromadb.api import ClientAPI
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, NotFoundError
-from numpy.typing import NDArray
 
 from ckepe.embedding import Embedder
 from ckepe.errors import CkepeError
+from knowledge_sources.concept import AliasKind
 from knowledge_sources.knowledge_base import KnowledgeBase
+from knowledge_sources.naming import word_key
 
 Progress = Callable[[int, int], None]
 """Called with texts done and texts in all."""
 
-_LAYOUT: Final = "1"
+_LAYOUT: Final = "2"
 _BATCH: Final = 256
 _COMPLETE: Final = "complete"
 
@@ -48,20 +48,23 @@ class DenseHit:
 
 
 def documents(knowledge_base: KnowledgeBase) -> tuple[Document, ...]:
-    """Return all texts of the knowledge base: names, definitions, criteria with their concept."""
-    found: dict[tuple[str, str], None] = {}
+    """Return the texts that are worth a vector: English names, definitions and criteria.
+
+    Acronyms and names in other languages are left to exact and lexical matching: a general
+    sentence encoder places them nowhere in particular.
+    """
+    found: dict[tuple[str, str], str] = {}
     for concept in knowledge_base.concepts.values():
         head = knowledge_base.head(concept.concept_id)
-        for text in concept.names:
-            found[head, text] = None
+        spoken = [a.text for a in concept.aliases if a.kind != AliasKind.ACRONYM and a.lang == "en"]
+        texts = [concept.canonical_name, *spoken, *(c.text for c in concept.criteria)]
         if concept.definition:
-            found[head, f"{concept.canonical_name}: {concept.definition}"] = None
-            found[head, concept.definition] = None
-        for criterion in concept.criteria:
-            found[head, criterion.text] = None
+            texts.append(f"{concept.canonical_name}: {concept.definition}")
+        for text in texts:
+            found.setdefault((head, word_key(text)), text)
     return tuple(
         Document(hashlib.sha256(f"{head}\n{text}".encode()).hexdigest()[:24], head, text)
-        for head, text in found
+        for (head, _), text in found.items()
     )
 
 
@@ -104,13 +107,6 @@ class DenseIndex:
             ]
             for row in zip(texts, metadata, distances, strict=True)
         ]
-
-    def similarity(self, text: str, candidates: Sequence[str]) -> NDArray[np.float32]:
-        """Return the cosine similarity of a text to each candidate, shape (N,)."""
-        if not candidates:
-            return np.zeros(0, dtype=np.float32)
-        vectors = self._embedder.embed([text, *candidates])
-        return np.asarray(vectors[1:] @ vectors[0], dtype=np.float32)
 
 
 def connect(folder: Path | None = None, url: str | None = None) -> ClientAPI:

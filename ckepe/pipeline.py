@@ -65,7 +65,7 @@ class PromptEngineer:
         self._knowledge_proposer = KnowledgeProposer(knowledge_base)
         self._llm_proposer = llm_proposer
         self._llm_id = llm_id
-        self._verifier = Verifier(knowledge_base, retriever.similarity)
+        self._verifier = Verifier(knowledge_base, retriever.find_near)
 
     def engineer(
         self,

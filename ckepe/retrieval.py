@@ -11,7 +11,9 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from ckepe.axes import opposing_axis
-from ckepe.index import DenseIndex, documents
+from ckepe.criteria import Fit, fit_mention, read_claim
+from ckepe.index import DenseIndex
+from knowledge_sources.concept import Criterion
 from knowledge_sources.errors import KnowledgeError
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.label_sets import find_label, label_sets
@@ -19,6 +21,7 @@ from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
 
 GROUNDING_THRESHOLD: Final = 0.62
 """A best score below this means that no source knows the query; calibrated in `benchmarks`."""
+_CRITERIA_WEIGHT: Final = 0.25
 _POOL: Final = 60
 _SHORTEST_FUZZY: Final = 5
 _SAME_SPELLING: Final = 86.0
@@ -43,6 +46,7 @@ class _Signals:
     spelling: float = 0.0
     words: float = 0.0
     meaning: float = 0.0
+    criteria: float = 0.0
     spelled: str = ""
     meant: str = ""
 
@@ -82,9 +86,9 @@ class HybridRetriever:
         hits = self.search(query, 2, label_set)
         return hits[0] if hits and hits[0].score >= GROUNDING_THRESHOLD else None
 
-    def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
-        """Return how near in meaning a text is to each candidate, as cosines."""
-        return [float(s) for s in self._index.similarity(text, candidates)]
+    def find_near(self, text: str) -> list[tuple[str, float]]:
+        """Return the knowledge's texts nearest in meaning, with cosines, best first."""
+        return [(hit.text, hit.score) for hit in self._index.search([text], _POOL)[0]]
 
     def _named(self, query: str, label_set: str | None) -> list[str]:
         label = find_label(query)
@@ -115,6 +119,7 @@ class HybridRetriever:
         self._add_spelling(query, signals)
         self._add_words(query, signals)
         self._add_meaning(query, signals)
+        self._add_criteria(query, signals)
         return [
             (head, _fuse(s, query), s.spelled if s.spelling >= s.meaning else s.meant or s.spelled)
             for head, s in signals.items()
@@ -163,12 +168,15 @@ class HybridRetriever:
 
     @cached_property
     def _corpus(self) -> list[list[str]]:
-        texts: dict[str, list[str]] = defaultdict(list)
-        for document in documents(self.knowledge_base):
-            texts[document.concept_id].append(document.text)
-        return [
-            expand_acronyms(normalize_name(" ".join(texts[head]))).split() for head in self._rows
-        ]
+        knowledge = self.knowledge_base
+        texts: list[str] = []
+        for head in self._rows:
+            members = [knowledge.get(m) for m in knowledge.cluster(head)]
+            said = [n for c in members for n in c.names]
+            said += [c.definition for c in members if c.definition]
+            said += [criterion.text for c in members for criterion in c.criteria]
+            texts.append(" ".join(said))
+        return [expand_acronyms(normalize_name(text)).split() for text in texts]
 
     @cached_property
     def _lexical(self) -> bm25s.BM25:
@@ -198,6 +206,46 @@ class HybridRetriever:
                 signals[hit.concept_id].meaning = hit.score
                 signals[hit.concept_id].meant = hit.text
 
+    def _add_criteria(self, query: str, signals: dict[str, _Signals]) -> None:
+        """How much of what the query describes a concept's criteria demand; rare signs count more.
+
+        Only for descriptions: a query that names at least two features, or one with leads.
+        """
+        claim = read_claim(query)
+        if len(claim.mentions) + bool(claim.leads) + bool(claim.spans) < 2:
+            return
+        met: dict[str, dict[str, float]] = defaultdict(dict)
+        for mention in claim.mentions:
+            weight = self._rarity.get(mention.feature, 1.0)
+            for head, criterion in self._criteria:
+                fit = fit_mention(mention, claim, criterion)
+                if fit is Fit.MET:
+                    kept = met[head].get(mention.feature, 0.0)
+                    met[head][mention.feature] = max(kept, weight)
+                elif fit is Fit.OPPOSED:
+                    met[head].setdefault(mention.feature, -0.5 * weight)
+        total = sum(self._rarity.get(m.feature, 1.0) for m in claim.mentions)
+        for head, weights in met.items():
+            signals[head].criteria = max(0.0, sum(weights.values())) / total
+
+    @cached_property
+    def _criteria(self) -> tuple[tuple[str, Criterion], ...]:
+        knowledge = self.knowledge_base
+        return tuple(
+            (head, criterion)
+            for head in knowledge.heads()
+            for member in knowledge.cluster(head)
+            for criterion in knowledge.get(member).criteria
+        )
+
+    @cached_property
+    def _rarity(self) -> dict[str, float]:
+        """Weight of a feature: the fewer concepts name it, the more it says."""
+        holders: dict[str, set[str]] = defaultdict(set)
+        for head, criterion in self._criteria:
+            holders[criterion.feature].add(head)
+        return {f: float(1.0 / np.log2(1.0 + len(heads))) for f, heads in holders.items()}
+
     def _to_hit(self, head: str, score: float, matched: str) -> Hit:
         concept = self.knowledge_base.get(head)
         xrefs = self.knowledge_base.cluster_xrefs(head)
@@ -217,6 +265,7 @@ def _fuse(signals: _Signals, query: str) -> float:
     if signals.spelling >= _SAME_SPELLING / 100:
         return signals.spelling
     fused = 0.5 * signals.meaning + 0.3 * signals.words + 0.2 * signals.spelling / 0.6
+    fused += _CRITERIA_WEIGHT * signals.criteria
     text = signals.meant or signals.spelled
     if text and opposing_axis(query, text) is not None:
         fused *= 0.9

@@ -19,8 +19,8 @@ from knowledge_sources.concept import Concept, Criterion
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.naming import normalize_name
 
-Similarity = Callable[[str, Sequence[str]], list[float]]
-"""Cosine of a text to each of several others."""
+NearTexts = Callable[[str], Sequence[tuple[str, float]]]
+"""The knowledge's texts nearest in meaning to a text, with cosines, best first."""
 
 _PARAPHRASE: Final = 0.86
 _LONGEST: Final = 30
@@ -76,13 +76,13 @@ class Verifier:
 
     Args:
         knowledge_base: What counts as known.
-        similarity: Finds paraphrases of a concept's own criteria; without it only names and
-            structured criteria count.
+        find_near: Finds paraphrases of a concept's own names and criteria; without it only names
+            and structured criteria count.
     """
 
-    def __init__(self, knowledge_base: KnowledgeBase, similarity: Similarity | None = None) -> None:
+    def __init__(self, knowledge_base: KnowledgeBase, find_near: NearTexts | None = None) -> None:
         self.knowledge_base = knowledge_base
-        self._similarity = similarity
+        self._find_near = find_near
         self._resolver = Resolver(knowledge_base)
 
     def verify(self, phrase: str, concept_ids: Sequence[str]) -> Verdict:
@@ -92,10 +92,14 @@ class Verifier:
             phrase: A proposed sub-type or attribute.
             concept_ids: The label's concepts; empty where the label is not grounded.
         """
+        targets = tuple(dict.fromkeys(self.knowledge_base.head(c) for c in concept_ids))
+        for target in targets:
+            verbatim = self._judge_verbatim(phrase, target)
+            if verbatim is not None:
+                return verbatim
         refused = self._refuse_form(phrase)
         if refused is not None:
             return refused
-        targets = tuple(dict.fromkeys(self.knowledge_base.head(c) for c in concept_ids))
         if not targets:
             reason = "No source knows the label, so nothing can be proven about it."
             return Verdict(phrase, Relation.UNKNOWN, (), reason)
@@ -218,6 +222,16 @@ class Verifier:
 
     # Criteria
 
+    def _judge_verbatim(self, phrase: str, target: str) -> Verdict | None:
+        """The verdict on a phrase that is word for word a criterion of the concept."""
+        said = normalize_name(phrase)
+        for criterion in self._cluster_criteria(target):
+            if normalize_name(criterion.text) == said:
+                evidence = (self._evidence(target, criterion.text, 1.0),)
+                of = self.knowledge_base.get(target).canonical_name
+                return Verdict(phrase, Relation.ATTRIBUTE, evidence, f"A criterion of {of}.")
+        return None
+
     def _criteria(self, target: str) -> list[tuple[str, Criterion]]:
         """The criteria that speak for a concept: its own, its ancestors', a group's members'.
 
@@ -290,23 +304,22 @@ class Verifier:
     # Paraphrases
 
     def _judge_paraphrase(self, phrase: str, target: str) -> Verdict | None:
-        """A phrase that says a criterion or a definition of the concept in other words."""
-        if self._similarity is None:
+        """A phrase that says a name or a criterion of the concept in other words."""
+        if self._find_near is None:
             return None
-        criteria = self._criteria(target)
-        names = [(target, n) for m in self.knowledge_base.cluster(target)
-                 for n in self.knowledge_base.get(m).names]  # fmt: skip
-        texts = [*names, *((owner, c.text) for owner, c in criteria)]
-        scores = self._similarity(phrase, [text for _, text in texts])
-        best = max(range(len(texts)), key=scores.__getitem__, default=None)
-        if best is None or scores[best] < _PARAPHRASE:
-            return None
-        owner, text = texts[best]
-        if not same_poles(phrase, text) or not _same_facts(phrase, text):
-            return None
-        evidence = (self._evidence(owner, text, scores[best]),)
-        relation = Relation.SAME if best < len(names) else Relation.ATTRIBUTE
-        return Verdict(phrase, relation, evidence, f"Says in other words: {text}.")
+        members = self.knowledge_base.cluster(target)
+        names = {name for m in members for name in self.knowledge_base.get(m).names}
+        criteria = {c.text: owner for owner, c in reversed(self._criteria(target))}
+        for text, score in self._find_near(phrase):
+            if score < _PARAPHRASE:
+                break
+            if text not in names and text not in criteria:
+                continue
+            if same_poles(phrase, text) and _same_facts(phrase, text):
+                evidence = (self._evidence(criteria.get(text, target), text, score),)
+                relation = Relation.SAME if text in names else Relation.ATTRIBUTE
+                return Verdict(phrase, relation, evidence, f"Says in other words: {text}.")
+        return None
 
     def _unknown(self, phrase: str) -> Verdict:
         reason = f"No source has {phrase!r}, neither as a name nor as a criterion."

@@ -193,7 +193,10 @@ def _source() -> Source:
     )
 
 
-class _SafeLoader(yaml.SafeLoader):
+_FastSafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _SafeLoader(_FastSafeLoader):  # type: ignore[misc, valid-type]
     """YAML in which `no` and `on` are words: `NO` may be an acronym, `y` a name."""
 
 

@@ -14,6 +14,7 @@ from knowledge_sources.errors import KnowledgeError
 from knowledge_sources.hpo import load_hpo
 from knowledge_sources.icd10cm import load_icd10cm
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
+from knowledge_sources.user_sources import NO_USER_SOURCES, UserSources
 
 DEFAULT_SOURCES: Final = ("merl", "hpo", "icd10cm")
 _LOADERS: Final = {"merl": load_ecg_statements, "hpo": load_hpo, "icd10cm": load_icd10cm}
@@ -214,17 +215,24 @@ class KnowledgeBase:
 
 
 @cache
-def load_knowledge_base(sources: tuple[str, ...] = DEFAULT_SOURCES) -> KnowledgeBase:
-    """Return the knowledge base of the packaged sources; loaded once.
+def load_knowledge_base(
+    sources: tuple[str, ...] = DEFAULT_SOURCES, own: UserSources = NO_USER_SOURCES
+) -> KnowledgeBase:
+    """Return the knowledge base of the packaged sources and the user's own; loaded once.
+
+    Args:
+        sources: Keys of packaged sources; the first takes precedence.
+        own: Where the user's own terminologies are.
 
     Raises:
-        KnowledgeError: A source is unknown or not installed.
+        KnowledgeError: A source is unknown, not installed, or not where it should be.
     """
     unknown = [s for s in sources if s not in _LOADERS]
     if unknown:
         msg = f"unknown knowledge source {unknown[0]!r}, expected one of {', '.join(_LOADERS)}"
         raise KnowledgeError(msg)
-    return KnowledgeBase([_LOADERS[s]() for s in sources])
+    packaged = [_LOADERS[s]() for s in sources]
+    return KnowledgeBase([*packaged, *own.load(packaged[0].concepts)])
 
 
 def _by_key(sources: Iterable[Source]) -> dict[str, Source]:

@@ -91,8 +91,12 @@ def test_concepts_are_found_by_name_in_any_spelling(name: str, concept_id: str) 
 def test_the_graph_reproduces_the_superclasses_of_ptbxl() -> None:
     base = load_knowledge_base()
     expected = {
-        "ECG:myocardial-infarction": ["inferior-myocardial-infarction", "subendocardial-injury-inferior"],
-        "ECG:conduction-disturbance": ["complete-left-bundle-branch-block", "first-degree-av-block"],
+        "ECG:myocardial-infarction": [
+            "inferior-myocardial-infarction", "subendocardial-injury-inferior",
+        ],
+        "ECG:conduction-disturbance": [
+            "complete-left-bundle-branch-block", "first-degree-av-block",
+        ],
         "ECG:hypertrophy": ["left-ventricular-hypertrophy", "left-atrial-enlargement"],
         "ECG:st-t-change": ["inferior-ischemia", "nonspecific-st-change", "digitalis-effect"],
     }  # fmt: skip
