@@ -12,6 +12,7 @@ from merl_core.errors import InvalidRecordError
 STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 _CANONICAL = {lead.lower(): lead for lead in STANDARD_LEADS}
+_CANONICAL |= {"di": "I", "dii": "II", "diii": "III", "d1": "I", "d2": "II", "d3": "III"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class Record:
 def canonical_lead(name: str) -> str:
     """Return the standard spelling of a lead name; other names come back stripped.
 
-    Accepts any case, and the decorations that files carry: `Lead II`, `ECG aVR`, `MDC_ECG_LEAD_V1`.
+    Accepts any case, and the decorations that files carry: `Lead II`, `ECG aVR`, `MDC_ECG_LEAD_V1`;
+    and the limb leads as they are named in Spanish and Portuguese: `DI`, `D2`.
     """
     key = name.strip().lower().removeprefix("mdc_ecg_lead_")
     for prefix in ("lead", "ecg", "ekg"):

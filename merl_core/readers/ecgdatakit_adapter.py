@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import (
@@ -56,12 +57,7 @@ def to_record(parsed: Any, format_name: str, findings: Findings) -> Record:
     """
     leads = _voltage_leads(parsed.leads, findings)
     check_count(sum(len(lead.samples) for lead in leads))
-    rows = [
-        (np.asarray(lead.samples, np.float64) * lead.resolution + lead.offset if lead.is_raw
-         else np.asarray(lead.samples, np.float64))
-        * (millivolts_per(lead.resolution_unit if lead.is_raw else lead.units) or 1.0)
-        for lead in leads
-    ]  # fmt: skip
+    rows = [_millivolts(lead) for lead in leads]
     patient, recording = parsed.patient, parsed.recording
     age = patient.age if patient.age is not None else age_at(patient.birth_date, recording.date)
     return assemble(
@@ -75,6 +71,14 @@ def to_record(parsed: Any, format_name: str, findings: Findings) -> Record:
         sex=patient.sex,
         device=_device(parsed),
     )
+
+
+def _millivolts(lead: Any) -> NDArray[np.float32]:
+    unit = millivolts_per(lead.resolution_unit if lead.is_raw else lead.units) or 1.0
+    values = np.asarray(lead.samples, np.float64)
+    if lead.is_raw:
+        values = values * lead.resolution + lead.offset
+    return (values * unit).astype(np.float32)
 
 
 def _voltage_leads(leads: Iterable[Any], findings: Findings) -> list[Any]:

@@ -66,7 +66,7 @@ class ReaderPool:
 
         Raises:
             InvalidRecordError: As `read_record`; also `limit_exceeded` if a child ran out of
-                time or memory, or died on the file.
+                time or memory, `reader_died` if a library crashed on the file.
             MerlError: The pool is closed, or a child cannot be started.
         """
         total = sum(map(len, files.values()))
@@ -180,7 +180,7 @@ class _Child:
         except (EOFError, OSError) as error:
             self.stop()
             msg = "the reader process died on the file"
-            raise InvalidRecordError(msg, code="limit_exceeded") from error
+            raise InvalidRecordError(msg, code="reader_died") from error
         if meta.get("code") == "limit_exceeded":
             self.stop()
         return unpack(meta, samples)

@@ -3,12 +3,15 @@
 import binascii
 import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
+
+import numpy as np
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.registry import Format, formats
@@ -20,8 +23,8 @@ MAX_BYTES = 256 * 2**20
 PARSER_ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, ImportError,
     LookupError, NameError, OSError, ParseError, RuntimeError, StopIteration, SyntaxError,
-    TypeError, ValueError, binascii.Error, lzma.LZMAError, struct.error, zipfile.BadZipFile,
-    zlib.error,
+    TypeError, ValueError, binascii.Error, lzma.LZMAError, struct.error,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What parsers raise when a file is not what it says; bugs in a parser look the same."""
 
@@ -62,7 +65,8 @@ def read_files(files: Mapping[str, bytes]) -> Record:
     parts = open_upload(files)
     part, fmt = find_format(parts)
     try:
-        record = fmt.read(part)
+        with np.errstate(all="ignore"):
+            record = fmt.read(part)
     except InvalidRecordError:
         raise
     except MemoryError as error:
@@ -149,9 +153,9 @@ def _with_companions(path: Path) -> list[Path]:
 def _library_errors() -> tuple[type[Exception], ...]:
     """Return the base errors of libraries that are not built on Python's own."""
     from ecgdatakit.exceptions import ECGDataKitError
-    from pydicom.errors import InvalidDicomError
+    from pydicom.errors import BytesLengthException, InvalidDicomError
 
-    return ECGDataKitError, InvalidDicomError
+    return ECGDataKitError, BytesLengthException, InvalidDicomError
 
 
 def _unknown(parts: Sequence[Part]) -> str:

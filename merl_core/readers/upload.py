@@ -2,8 +2,11 @@
 
 import hashlib
 import io
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +24,10 @@ MAX_RATIO = 200
 """Of unpacked to packed size; real signals reach 40 (a flat lead in decimal digits)."""
 
 _ZIP = b"PK\x03\x04"
+_ZIP_ERRORS = (
+    ArithmeticError, EOFError, LookupError, OSError, RuntimeError, ValueError, lzma.LZMAError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -82,7 +89,7 @@ def _member_names(content: bytes) -> list[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return [info.filename for info in archive.infolist()]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+    except _ZIP_ERRORS:
         return []
 
 
@@ -103,6 +110,9 @@ def open_upload(files: Mapping[str, bytes]) -> list[Part]:
         else:
             unpacked[_confined(name)] = content
     unpacked = {k: v for k, v in unpacked.items() if not _is_ignored(k)}
+    if "[Content_Types].xml" in unpacked:
+        msg = "this is an Office document: export the table as CSV"
+        raise InvalidRecordError(msg, code="unknown_format")
     if not any(unpacked.values()):
         msg = "the upload is empty"
         raise InvalidRecordError(msg, code="unknown_format")
@@ -145,13 +155,10 @@ def _unzip(archive_name: str, content: bytes) -> dict[str, bytes]:
             _check_members(archive_name, members, len(content))
             for info in members:
                 unpacked[_confined(info.filename)] = archive.read(info)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except InvalidRecordError:
+        raise
+    except _ZIP_ERRORS as error:
         msg = f"archive {archive_name!r} cannot be unpacked: {error}"
-        raise InvalidRecordError(msg) from error
-    except (ValueError, LookupError, ArithmeticError) as error:
-        if isinstance(error, InvalidRecordError):
-            raise
-        msg = f"archive {archive_name!r} is broken: {error}"
         raise InvalidRecordError(msg) from error
     return unpacked
 

@@ -100,13 +100,13 @@ def _merge(
     """Return all groups' channels; groups that begin later are shifted by their time offset."""
     offsets = [float(g.get("MultiplexGroupTimeOffset") or 0.0) / 1000 for g in groups]
     shifts = [round((offset - min(offsets)) * fs) for offset in offsets]
+    decoded = [_channels(group, fs, findings) for group in groups]
     sig_len = int(groups[0].NumberOfWaveformSamples) + max(shifts)
-    n_channels = sum(len(g.ChannelDefinitionSequence) for g in groups)
-    check_count(sig_len * n_channels)
+    check_count(sig_len * sum(map(len, decoded)))
     rows: list[NDArray[np.float32]] = []
     leads: list[str] = []
-    for group, shift in zip(groups, shifts, strict=True):
-        for name, values in _channels(group, fs, findings):
+    for channels, shift in zip(decoded, shifts, strict=True):
+        for name, values in channels:
             row = np.full(sig_len, np.nan, np.float32)
             row[shift : shift + len(values)] = values
             rows.append(row)
@@ -202,8 +202,8 @@ def _long_runs(mask: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
 def _scale(channel: Any, name: str, findings: Findings) -> tuple[float, float, float] | None:
     """Return factor and offset in the channel's unit, and mV per unit; None if not a voltage."""
     units = channel.get("ChannelSensitivityUnitsSequence") or []
-    unit = str(units[0].get("CodeValue", "")) if units else ""
-    to_mv = millivolts_per(unit)
+    words = [str(units[0].get(key, "")) for key in ("CodeValue", "CodeMeaning")] if units else []
+    to_mv = next((mv for word in words if (mv := millivolts_per(word)) is not None), None)
     if channel.get("ChannelSensitivity") is None or to_mv is None:
         findings.warn("signals_left_out", f"channel {name!r} has no sensitivity in volts: left out")
         return None

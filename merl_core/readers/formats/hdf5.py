@@ -1,6 +1,7 @@
 """HDF5, MATLAB 7.3 included: datasets by name; links out of the file are never followed."""
 
 import io
+import math
 from typing import Any
 
 import h5py
@@ -16,6 +17,8 @@ from merl_core.records import Record
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _MAX_OBJECTS = 500
 _MAX_ATTRIBUTES = 100
+_MAX_TEXT_BYTES = 100_000
+"""Of an attribute, or of a dataset that holds text."""
 
 
 def _recognises(part: Part) -> bool:
@@ -46,7 +49,9 @@ def _attributes(name: str, item: Any) -> dict[str, Any]:
     """Return an object's attributes as values beside the datasets; units of a signal included."""
     found: dict[str, Any] = {}
     for key in list(item.attrs)[:_MAX_ATTRIBUTES]:
-        if not key.startswith("MATLAB_"):
+        header = item.attrs.get_id(key)
+        declared = math.prod(header.shape or (1,)) * header.dtype.itemsize
+        if declared <= _MAX_TEXT_BYTES and not key.startswith("MATLAB_"):
             found[f"{name}@/{key}"] = item.attrs[key]
     return found
 
@@ -60,7 +65,10 @@ def _values(name: str, dataset: Any) -> Any:
     if dataset.external or dataset.is_virtual:
         msg = f"dataset {name!r} keeps its samples in other files, which are not read"
         raise InvalidRecordError(msg, code="unsafe_file")
+    is_number = dataset.dtype.kind in "iufb"
     if dataset.dtype.kind == "O" and h5py.check_string_dtype(dataset.dtype) is None:
+        return None
+    if not is_number and (dataset.size or 0) * dataset.dtype.itemsize > _MAX_TEXT_BYTES:
         return None
     value = dataset[()]
     is_text = dataset.attrs.get("MATLAB_class") == b"char"

@@ -13,7 +13,7 @@ from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
 from merl_core.readers.named_arrays import named_arrays_to_record
 from merl_core.readers.registry import Format
-from merl_core.readers.upload import MAX_MEMBERS, Part
+from merl_core.readers.upload import MAX_MEMBERS, Part, is_archive
 from merl_core.records import Record
 
 _MAGIC = b"\x93NUMPY"
@@ -24,7 +24,7 @@ def _recognises_npy(part: Part) -> bool:
 
 
 def _recognises_npz(part: Part) -> bool:
-    return part.head.startswith(b"PK\x03\x04")
+    return part.head.startswith(b"PK\x03\x04") and not is_archive(part.content)
 
 
 def _read_npy(part: Part) -> Record:

@@ -85,7 +85,7 @@ def _recognises(part: Part) -> bool:
 
 
 def _is_numeric(word: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?[\d.,]+(e[-+]?\d+)?", word, re.IGNORECASE))
+    return bool(re.fullmatch(r"[-+]?[.,]?\d[\d.,]*(e[-+]?\d+)?", word, re.IGNORECASE))
 
 
 def _is_segment(part: Part) -> bool:
@@ -94,7 +94,11 @@ def _is_segment(part: Part) -> bool:
     for name, content in part.siblings.items():
         if name.endswith(".hea") and name != Path(part.name).name:
             first = _record_line(content)
-            if first and first["n_segments"] and stem in _segment_names(content):
+            if (
+                first
+                and first["n_segments"]
+                and stem in {Path(segment).name for segment in _segment_names(content)}
+            ):
                 return True
     return False
 
@@ -198,6 +202,8 @@ def _sibling(name: str, siblings: Mapping[str, bytes]) -> bytes:
     if not _BARE_NAME.fullmatch(name):
         msg = f"the WFDB header names {name!r}; only files of the upload are read"
         raise InvalidRecordError(msg, code="unsafe_file")
+    if name not in siblings:
+        name = next((other for other in siblings if other.lower() == name.lower()), name)
     if name not in siblings:
         msg = f"the WFDB header names {name!r}, which was not sent with it"
         raise InvalidRecordError(msg, code="missing_part")

@@ -1,0 +1,1 @@
+"""Speed and clinical benchmarks; each module runs by itself."""

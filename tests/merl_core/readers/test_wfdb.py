@@ -1,0 +1,115 @@
+"""WFDB: names confined to the upload, sizes checked, segments joined, comments sifted."""
+
+import numpy as np
+import pytest
+
+from benchmarks.ecg_files import LEADS, microvolts, wfdb_files
+from merl_core.errors import InvalidRecordError
+from merl_core.readers import read_files
+
+UV = microvolts(250, 10)
+RECORD = wfdb_files(UV, 250, "16")
+
+
+def with_header(old: str, new: str) -> dict[str, bytes]:
+    header = RECORD["rec.hea"].decode()
+    assert old in header
+    return {**RECORD, "rec.hea": header.replace(old, new).encode()}
+
+
+def refusal(files: dict[str, bytes]) -> str:
+    with pytest.raises(InvalidRecordError) as caught:
+        read_files(files)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "name", ["../rec.dat", "/etc/passwd", "a/rec.dat", "..", "C:\\x", "s3://x/y"]
+)
+def test_a_header_cannot_name_files_outside_of_the_upload(name: str) -> None:
+    assert refusal(with_header("rec.dat", name)) == "unsafe_file"
+
+
+def test_a_missing_signal_file_is_named() -> None:
+    with pytest.raises(InvalidRecordError, match=r"'rec\.dat', which was not sent") as caught:
+        read_files({"rec.hea": RECORD["rec.hea"]})
+    assert caught.value.code == "missing_part"
+
+
+def test_a_signal_file_without_its_header_is_no_known_format() -> None:
+    with pytest.raises(InvalidRecordError, match=r"needs its \.hea") as caught:
+        read_files({"rec.dat": RECORD["rec.dat"]})
+    assert caught.value.code == "unknown_format"
+
+
+def test_a_signal_file_is_found_whatever_its_case() -> None:
+    assert read_files({"rec.hea": RECORD["rec.hea"], "REC.DAT": RECORD["rec.dat"]}).sig_len == 2500
+
+
+def test_a_declared_length_beyond_the_file_is_refused() -> None:
+    assert refusal(with_header(" 2500", " 2000000000")) == "truncated_file"
+
+
+def test_a_file_cut_near_its_end_is_read_with_a_warning() -> None:
+    cut = RECORD["rec.dat"][: 2 * 12 * 2000]
+    record = read_files({**RECORD, "rec.dat": cut})
+    assert record.sig_len == 2000
+    assert [warning.code for warning in record.warnings] == ["truncated"]
+
+
+def test_a_file_cut_in_half_is_refused() -> None:
+    assert refusal({**RECORD, "rec.dat": RECORD["rec.dat"][:20_000]}) == "truncated_file"
+
+
+def test_a_header_without_gains_says_that_they_are_assumed() -> None:
+    record = read_files(with_header("1000.0(0)/mV", "0"))
+    assert "uncalibrated" in [warning.code for warning in record.warnings]
+
+
+def test_a_gain_that_is_wrong_by_a_factor_is_doubted() -> None:
+    record = read_files(with_header("1000.0(0)/mV", "20.0(0)/mV"))
+    assert "implausible_gain" in [warning.code for warning in record.warnings]
+
+
+def test_signals_that_are_no_voltages_are_left_out() -> None:
+    header = RECORD["rec.hea"].decode().replace("1000.0(0)/mV 16 0", "1000.0(0)/mmHg 16 0", 1)
+    record = read_files({**RECORD, "rec.hea": header.encode()})
+    assert record.leads == LEADS[1:]
+    assert [warning.code for warning in record.warnings] == ["signals_left_out"]
+
+
+def segments(lengths: tuple[int, ...]) -> dict[str, bytes]:
+    """A multi-segment record of fixed layout, made of the beginnings of one recording."""
+    files = {}
+    lines = [f"multi/{len(lengths)} 12 250 {sum(lengths)}"]
+    for i, length in enumerate(lengths):
+        part = wfdb_files(UV[:, :length], 250, "16")
+        header = part["rec.hea"].replace(b"rec.dat", f"s{i}.dat".encode())
+        files[f"s{i}.hea"] = header.replace(b"rec 12", f"s{i} 12".encode())
+        files[f"s{i}.dat"] = part["rec.dat"]
+        lines.append(f"s{i} {length}")
+    return {"multi.hea": "\n".join(lines).encode(), **files}
+
+
+def test_segments_are_joined() -> None:
+    record = read_files(segments((500, 700)))
+    expected = np.concatenate([UV[:, :500], UV[:, :700]], axis=1) / 1000
+    assert np.allclose(record.signal, expected, atol=1e-6)
+
+
+def test_a_segment_with_segments_is_refused() -> None:
+    files = segments((500, 700))
+    files["s0.hea"] = b"s0/1 12 250 500\ns1 500\n"
+    assert refusal(files) == "broken_file"
+
+
+def test_a_segment_cannot_lie_outside_of_the_upload() -> None:
+    files = segments((500, 700))
+    files["multi.hea"] = files["multi.hea"].replace(b"s1 700", b"../s1 700")
+    assert refusal(files) == "unsafe_file"
+
+
+def test_two_records_in_one_upload_are_refused() -> None:
+    other = {name.replace("rec", "two"): content for name, content in RECORD.items()}
+    other["two.hea"] = other["two.hea"].replace(b"rec", b"two")
+    assert refusal({**RECORD, **other}) == "several_records"
