@@ -119,8 +119,8 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("left-atrial-enlargement", "atrial", 1.1, source=m.left_atrial_enlargement),
     Finding("right-atrial-enlargement", "atrial", 0.8, source=m.right_atrial_enlargement),
     Finding("biatrial-enlargement", "atrial", 0.25, source=m.biatrial_enlargement),
-    Finding("low-qrs-voltage", "voltage", 1.0, source=m.scale_voltage(0.25, 0.40)),
-    Finding("high-qrs-voltage", "voltage", 0.6, source=m.scale_voltage(1.6, 2.0)),
+    Finding("low-qrs-voltage", "voltage", 1.0, source=m.scale_voltage(0.30, 0.50)),
+    Finding("high-qrs-voltage", "voltage", 0.6, source=m.scale_voltage(1.3, 1.7)),
     # --- axis and position
     Finding("left-axis-deviation", "axis", 1.0, source=m.axis_between(-60, -32)),
     Finding("right-axis-deviation", "axis", 1.0, source=m.axis_between(98, 150)),

@@ -4,7 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.simulate.leads import Floats, to_twelve
-from merl_core.simulate.waves import N_KNOTS, Hearts, ventricular_amplitudes, ventricular_kernels
+from merl_core.simulate.waves import (
+    N_KNOTS,
+    Hearts,
+    atrial_kernels,
+    ventricular_amplitudes,
+    ventricular_kernels,
+)
 
 STEP_MS = 4.0
 N_STEPS = 160
@@ -48,6 +54,7 @@ def measure(h: Hearts, qt_ms: NDArray[np.float64], span: NDArray[np.float64]) ->
         "p_axis_deg": np.rad2deg(
             np.arctan2((p_limb[:, 1] - p_limb[:, 0] / 2) * 2 / np.sqrt(3), p_limb[:, 0])
         ),
+        "p_mv": _p_amplitude(h),
         "r_mv": r,
         "s_mv": s_wave,
         "q_mv": _q_depth(qrs),
@@ -59,6 +66,15 @@ def measure(h: Hearts, qt_ms: NDArray[np.float64], span: NDArray[np.float64]) ->
         "sokolow_lyon_mv": s_wave[:, 6] + np.maximum(r[:, 10], r[:, 11]),
         "cornell_mv": r[:, 4] + s_wave[:, 8],
     }
+
+
+def _p_amplitude(h: Hearts) -> Floats:
+    """Return the largest deflection of the sinus P wave, signed, shape (N, 12)."""
+    time = np.broadcast_to(np.arange(40, dtype=np.float32) * np.float32(STEP_MS), (len(h), 40))
+    wave = atrial_kernels(time, h.p_ms, h.pr_ms)[:, :, :2] @ h.p[:, 0]
+    twelve = to_twelve(wave.transpose(0, 2, 1))
+    high, low = twelve.max(axis=2), twelve.min(axis=2)
+    return np.asarray(np.where(high > -low, high, low))
 
 
 def _q_depth(qrs: Floats) -> Floats:

@@ -184,6 +184,7 @@ def _preexcitation(
     squeezed = np.zeros_like(own)
     squeezed[:, 4:] = own[:, 2:7]
     squeezed[:, 3] = 0.5 * own[:, 2]
+    squeezed[:, 4:, 2] *= 0.55 if delta[2] < 0 else 1.0
     slur = np.array([0.30, 0.55, 0.75, 0.8, 0.65, 0.35, 0.15, 0.05, 0.0])
     h.loop[rows, 0] = (squeezed * 0.85 + slur[:, None] * (degree * direction)[:, None]).astype(
         np.float32
@@ -198,7 +199,7 @@ def _preexcitation(
 
 def left_pathway(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Pre-excitation from the left free wall: delta wave positive in V1, negative in I or aVL."""
-    _preexcitation(h, rows, rng, (-0.12, 0.28, -0.50))
+    _preexcitation(h, rows, rng, (-0.16, 0.30, -0.72))
 
 
 def right_pathway(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
@@ -277,7 +278,7 @@ def left_atrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> 
     """P of 120 ms or more, notched in II, with a deep terminal part in V1."""
     n = len(rows)
     h.p_vector[rows, 0, 1] *= rng.uniform(1.15, 1.6, n)[:, None].astype(np.float32)
-    h.p_vector[rows, 0, 1, 2] += rng.uniform(0.14, 0.28, n).astype(np.float32)
+    h.p_vector[rows, 0, 1, 2] += rng.uniform(0.08, 0.19, n).astype(np.float32)
     h.p_ms[rows] = rng.uniform(121, 146, n)
     h.pr_ms[rows] = np.maximum(h.pr_ms[rows], h.p_ms[rows] + rng.uniform(22, 50, n))
 
@@ -285,7 +286,7 @@ def left_atrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> 
 def right_atrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Peaked P of 0.25 mV or more in II, III, aVF; tall initial part in V1."""
     n = len(rows)
-    more = rng.uniform(0.16, 0.28, n)[:, None] / np.sqrt(h.gain[rows])[:, None]
+    more = rng.uniform(0.11, 0.23, n)[:, None] / np.sqrt(h.gain[rows])[:, None]
     h.p_vector[rows, 0, 0] += (more * (0.25, 1.0, -0.75)).astype(np.float32)
     h.p_vector[rows, 0, 1] += (more * (0.10, 0.45, 0.0)).astype(np.float32)
     h.p_ms[rows] = np.clip(h.p_ms[rows], 84, 108)

@@ -11,6 +11,8 @@ from merl_core.simulate.leads import Floats
 
 N_ELECTRODES = 9
 """RA, LA, LL and V1 to V6; the tenth is ground."""
+_SHARE = np.array([1.0, 1.0, 0.85, 0.35, 0.4, 0.45, 0.5, 0.45, 0.35])
+"""Muscle noise by electrode: most of it comes from the arms."""
 
 
 def electrode_noise(
@@ -33,7 +35,7 @@ def electrode_noise(
     clock = (np.arange(sig_len) / fs).astype(np.float32)
     out = rng.standard_normal((n, N_ELECTRODES, sig_len), dtype=np.float32)
     muscle = 0.0045 * np.exp(0.5 * rng.normal(size=(n, 1))) * levels["muscle"][:, None]
-    own = np.exp(0.35 * rng.normal(size=(n, N_ELECTRODES)))
+    own = np.exp(0.35 * rng.normal(size=(n, N_ELECTRODES))) * _SHARE
     swell = 1 + 0.5 * np.sin(
         2 * np.pi * rng.uniform(0.05, 0.3, (n, 1)) * clock + 6.3 * rng.random((n, 1))
     )
@@ -49,7 +51,7 @@ def _add_wander(
     out: Floats, clock: Floats, level: NDArray[np.float64], rng: np.random.Generator
 ) -> None:
     n = len(out)
-    size = 0.035 * np.exp(0.6 * rng.normal(size=(n, 1))) * level[:, None]
+    size = 0.047 * np.exp(0.6 * rng.normal(size=(n, 1))) * level[:, None]
     for low, high, share in ((0.05, 0.15, 1.0), (0.15, 0.35, 0.8), (0.35, 0.7, 0.2)):
         wave = np.sin(2 * np.pi * rng.uniform(low, high, (n, 1)) * clock + 6.3 * rng.random((n, 1)))
         part = (size * share * rng.normal(size=(n, N_ELECTRODES))).astype(np.float32)

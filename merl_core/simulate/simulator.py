@@ -241,7 +241,23 @@ def _keep_voltage(
     free[rows.get("high-qrs-voltage", np.zeros(0, int))] = True
     held = ~free & (excess > 0.97) & (rng.random(len(h)) < 0.9)
     factor[held] = rng.uniform(0.75, 0.96, int(held.sum())) / excess[held]
+    twelve = to_twelve(qrs.transpose(0, 2, 1))
+    total = twelve.max(axis=2) - twelve.min(axis=2)
+    limb, chest = total[:, :6].max(axis=1), total[:, 6:].max(axis=1)
+    small = rows.get("low-qrs-voltage", np.zeros(0, int))
+    factor[small] = np.minimum(0.5 / limb[small], 1.1 / chest[small]) * rng.uniform(
+        0.6, 0.95, len(small)
+    )
+    tall = rows.get("high-qrs-voltage", np.zeros(0, int))
+    reach = np.maximum(twelve[tall, :6].max(axis=(1, 2)) / 2.0, chest[tall] / 4.2)
+    factor[tall] = rng.uniform(1.05, 1.3, len(tall)) / reach
     h.qrs[:, 0] *= factor[:, None, None].astype(np.float32)
+    normal = rows.get("normal-ecg", np.zeros(0, int))
+    three = np.maximum((r[:, 4] * factor)[normal], 0.02)
+    low = normal[three < 0.34]
+    lift = rng.uniform(0.34, 0.6, len(low)) / three[three < 0.34]
+    chest = h.qrs[low, 0, :, 3:5]
+    h.qrs[low, 0, :, 3:5] = np.where(chest > 0, chest * np.minimum(lift, 4)[:, None, None], chest)
 
 
 def _plans(
@@ -251,8 +267,9 @@ def _plans(
     rng: np.random.Generator,
 ) -> list[Plan]:
     plans = []
+    variability = np.clip(0.02 * np.exp(0.6 * rng.normal(size=len(shown))), 0.006, 0.055)
     for i, one in enumerate(shown):
-        plan = Plan(float(h.rate_bpm[i]), float(h.pr_ms[i]) / 1000)
+        plan = Plan(float(h.rate_bpm[i]), float(h.pr_ms[i]) / 1000, variability=variability[i])
         for name in FINDINGS:
             effect = FINDINGS[name].plan if name in one else None
             if effect:

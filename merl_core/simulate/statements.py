@@ -41,14 +41,16 @@ _NO_R_PROGRESSION = {
     "low-qrs-voltage",
     "dextrocardia",
 }
-_MI_Q = {"q-wave"}
 _SINUS = {"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia", "sinus-arrhythmia"}
 _MEASURED_ANEW = {
     "low-qrs-voltage",
+    "high-qrs-voltage",
     "left-axis-deviation",
     "right-axis-deviation",
     "extreme-axis-deviation",
+    "poor-r-wave-progression",
 }
+"""Stated only if the tracing still shows them beside the record's other findings."""
 
 
 def state_findings(
@@ -74,7 +76,10 @@ def state_findings(
         names = [n for n in one if n != "normal-ecg"]
         names = _with_rhythm(names, plans[i], float(measured["heart_rate_bpm"][i]))
         names += _intervals(names, plans[i], h, measured, i)
-        names += _morphology(names, statements, i)
+        conducted = bool(np.isfinite(measured["qrs_axis_deg"][i]))
+        names = [n for n in names if n not in _MEASURED_ANEW or (conducted and statements[n][i])]
+        if conducted:
+            names += _morphology(names, statements, i)
         if fs <= 120:
             names = [n for n in names if n != "powerline-noise"]
         names = list(dict.fromkeys(names))
@@ -126,8 +131,6 @@ def _intervals(names: list[str], plan: Plan, h: Hearts, measured: Measured, i: i
 
 def _morphology(names: list[str], statements: Mapping[str, NDArray[np.bool_]], i: int) -> list[str]:
     have = set(names)
-    if have & {"ventricular-fibrillation", "torsades-de-pointes"}:
-        return []
     true = {name for name, hit in statements.items() if hit[i]}
     skip: set[str] = set()
     wide = bool(have & _WIDE)
@@ -150,9 +153,6 @@ def _morphology(names: list[str], statements: Mapping[str, NDArray[np.bool_]], i
         skip |= {"low-t-wave", "st-depression"}
     if "limb-lead-reversal" in have:
         skip |= {"left-axis-deviation", "right-axis-deviation", "extreme-axis-deviation"}
-    if have & {"ventricular-paced-rhythm", "dual-chamber-paced-rhythm", "ventricular-tachycardia",
-               "idioventricular-rhythm", "accelerated-idioventricular-rhythm"}:  # fmt: skip
-        skip |= true
     if "third-degree-av-block" in have:
         skip |= {"st-elevation", "st-depression", "t-wave-inversion", "low-t-wave"}
     if have & {"right-ventricular-hypertrophy", "posterior-myocardial-infarction", "dextrocardia"}:

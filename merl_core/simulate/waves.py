@@ -30,7 +30,7 @@ NORMAL_LOOP: Floats = np.array(
         [-0.01, -0.02, 0.02],
         [-0.07, -0.04, -0.21],
         [0.29, 0.10, -0.07],
-        [1.21, 0.50, 0.33],
+        [1.23, 0.475, 0.33],
         [0.42, 0.22, 0.53],
         [-0.32, -0.04, 0.37],
         [0.04, 0.02, 0.09],
@@ -43,9 +43,9 @@ NORMAL_LOOP: Floats = np.array(
 
 Chosen so that the projected beat resembles the mean of 771 normal records of PTB-XL 1.0.3.
 """
-NORMAL_T = np.array([0.260, 0.113, -0.139], dtype=np.float32)
-NORMAL_T_LOCAL = np.array([0.06, 0.02, -0.06, 0.085, -0.005, -0.06, -0.02, 0.035], dtype=np.float32)
-NORMAL_ST = np.array([0.0, -0.015, 0.037, 0.075, 0.045, 0.01, -0.005, -0.01], dtype=np.float32)
+NORMAL_T = np.array([0.265, 0.105, -0.139], dtype=np.float32)
+NORMAL_T_LOCAL = np.array([0.06, 0.01, -0.06, 0.085, -0.005, -0.06, -0.02, 0.035], dtype=np.float32)
+NORMAL_ST = np.array([0.0, -0.018, 0.037, 0.075, 0.045, 0.01, -0.005, -0.01], dtype=np.float32)
 RIGHT_ATRIUM = np.array([0.087, 0.062, -0.043], dtype=np.float32)
 LEFT_ATRIUM = np.array([0.065, 0.022, 0.052], dtype=np.float32)
 
