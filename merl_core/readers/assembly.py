@@ -204,16 +204,10 @@ def _unique_leads(
 
 
 def _check_amplitude(signal: NDArray[np.float32], names: list[str], findings: Findings) -> None:
-    step = max(1, signal.shape[1] // 20_000)
-    spans: list[float] = []
-    for row, name in zip(signal[:, ::step], names, strict=True):
-        values = row[np.isfinite(row)]
-        if not values.size:
-            findings.warn("lead_empty", f"lead {name!r} holds no recorded value")
-            continue
-        low, high = np.percentile(values, (0.5, 99.5))
-        spans.append(float(high - low))
-    span = float(np.median(spans)) if spans else 0.0
+    empty = [name for row, name in zip(signal, names, strict=True) if np.isnan(row).all()]
+    for name in empty:
+        findings.warn("lead_empty", f"lead {name!r} holds no recorded value")
+    span = typical_span(signal)
     low, high = PLAUSIBLE_SPAN_MV
     if span > 0 and not low <= span <= high:
         findings.warn(
@@ -221,3 +215,20 @@ def _check_amplitude(signal: NDArray[np.float32], names: list[str], findings: Fi
             f"a typical lead spans {span:.3g} mV, where ECGs span {low:g} to {high:g}; "
             "the file's gain or unit may be wrong",
         )
+
+
+def typical_span(signal: NDArray[Any]) -> float:
+    """Return the median over leads of the range that holds 99 % of a lead's values.
+
+    Leads that are constant or empty do not count; 0 if all are. Measured on about 2,000 values of
+    each lead.
+    """
+    step = max(1, signal.shape[1] // 2000)
+    spans = []
+    for row in signal[:, ::step]:
+        values = np.sort(row[np.isfinite(row)])
+        if values.size:
+            cut = values.size // 200
+            spans.append(float(values[values.size - 1 - cut] - values[cut]))
+    positive = [span for span in spans if span > 0]
+    return float(np.median(positive)) if positive else 0.0

@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
-from merl_core.readers.assembly import Findings, assemble, check_count, millivolts_per
+from merl_core.readers.assembly import (
+    Findings,
+    assemble,
+    check_count,
+    millivolts_per,
+    typical_span,
+)
 from merl_core.records import STANDARD_LEADS, Record, canonical_lead
 
 COMMON_RATES = (
@@ -195,15 +201,3 @@ def _scale(signal: NDArray[np.float64], unit: str, findings: Findings) -> float:
         return 1.0
     msg = f"no unit, and a typical span of {span:.4g} fits neither mV nor uV; name the unit"
     raise InvalidRecordError(msg, code="unknown_unit")
-
-
-def typical_span(signal: NDArray[np.float64]) -> float:
-    """Return the median over leads of the range that holds 99 % of a lead's values."""
-    spans = []
-    for row in signal:
-        values = row[np.isfinite(row)]
-        if values.size:
-            low, high = np.percentile(values, (0.5, 99.5))
-            spans.append(float(high - low))
-    positive = [span for span in spans if span > 0]
-    return float(np.median(positive)) if positive else 0.0

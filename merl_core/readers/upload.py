@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -40,6 +41,8 @@ class Part:
     content: bytes
     siblings: Mapping[str, bytes] = field(default_factory=dict)
     """Files of the same folder by bare name, this one included."""
+    found: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What recognising this file found out, for reading it."""
 
     @property
     def head(self) -> bytes:

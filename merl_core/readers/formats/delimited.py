@@ -15,20 +15,24 @@ from merl_core.readers.upload import Part
 from merl_core.records import Record
 
 _WINDOW_BYTES = 1_000_000
-_WINDOW_LINES = 60
+_WINDOW_LINES = 40
+_CONTROL = bytes(set(range(32)) - set(range(9, 14)))
 _WIDE = 300
 """Cells in a row from which rows are parsed one by one: pandas is slow on many columns."""
 _MAX_BAD_SHARE = 0.1
 
 
 def _recognises(part: Part) -> bool:
-    return _is_text(part.head) and find_layout(_first_lines(part)) is not None
+    if not _is_text(part.head):
+        return False
+    part.found["layout"] = find_layout(_first_lines(part))
+    return part.found["layout"] is not None
 
 
 def _is_text(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    return b"\x00" not in head and not any(b < 9 or 13 < b < 32 for b in head)
+    return len(head.translate(None, _CONTROL)) == len(head)
 
 
 def _first_lines(part: Part) -> list[str]:
@@ -39,10 +43,7 @@ def _first_lines(part: Part) -> list[str]:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    layout = find_layout(_first_lines(part))
-    if layout is None:
-        msg = f"{part.name!r} is no table of numbers"
-        raise InvalidRecordError(msg, code="unknown_format")
+    layout: TextLayout = part.found["layout"]
     names = layout.names
     with findings.library_warnings():
         if layout.kind == "named" or layout.width > _WIDE:

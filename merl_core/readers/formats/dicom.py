@@ -79,14 +79,15 @@ def _original_groups(dataset: Any, findings: Findings) -> list[Any]:
         msg = "the DICOM object holds derived waveforms only (median beats)"
         raise InvalidRecordError(msg, code="no_signal")
     kinds = [(float(g.SamplingFrequency), int(g.NumberOfWaveformSamples)) for g in original]
+    if len(set(kinds)) == 1:
+        return original
     weights = {
         kind: (sum(_n_standard(g) for g, k in zip(original, kinds, strict=True) if k == kind),
                kind[1] / max(kind[0], 1e-9))
         for kind in kinds
     }  # fmt: skip
     common = max(weights, key=lambda kind: weights[kind])
-    if len(weights) > 1:
-        findings.warn("signals_left_out", "waveform groups of another rate or length are left out")
+    findings.warn("signals_left_out", "waveform groups of another rate or length are left out")
     return [g for g, kind in zip(original, kinds, strict=True) if kind == common]
 
 
