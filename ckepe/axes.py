@@ -1,5 +1,6 @@
 """Axes on which ECG phrases oppose each other: elevation or depression, left or right."""
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -37,10 +38,12 @@ AXES: Final[dict[str, dict[str, frozenset[str]]]] = {
         "tachycardia": frozenset({"tachycardia", "tachy", "fast", "rapid", "tachykardie"}),
         "bradycardia": frozenset({"bradycardia", "brady", "slow", "bradykardie"}),
     },
-    "degree": {
+    "ordinal": {
         "first": frozenset({"first"}),
         "second": frozenset({"second"}),
         "third": frozenset({"third"}),
+        "fourth": frozenset({"fourth"}),
+        "fifth": frozenset({"fifth"}),
     },
     "rotation": {
         "clockwise": frozenset({"clockwise"}),
@@ -90,6 +93,7 @@ AXES: Final[dict[str, dict[str, frozenset[str]]]] = {
         "trigeminy": frozenset({"trigeminy", "trigeminal"}),
     },
 }
+_SECONDS: Final = re.compile(r"\d\s*seconds?\b")
 _POLE_OF: Final = {
     word: (axis, pole) for axis, poles in AXES.items() for pole, words in poles.items()
     for word in words
@@ -99,7 +103,7 @@ _POLE_OF: Final = {
 @lru_cache(maxsize=65536)
 def poles(text: str) -> frozenset[tuple[str, str]]:
     """Return the (axis, pole) pairs that a text names."""
-    words = expand_acronyms(normalize_name(text)).split()
+    words = expand_acronyms(normalize_name(_SECONDS.sub(" ", text))).split()
     return frozenset(_POLE_OF[w] for w in words if w in _POLE_OF)
 
 

@@ -1,18 +1,22 @@
 """Whether what a phrase says meets a structured criterion, opposes it, or neither."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ckepe.axes import opposing_axis
 from ckepe.phrases import (
     LEAD_GROUPS,
     Mention,
     Span,
     criterion_span,
+    features,
     find_features,
     find_leads,
     find_quantities,
+    spell_out,
 )
 from knowledge_sources.concept import Comparator, Concept, Criterion
 
@@ -49,6 +53,7 @@ _RELATED: Final = {
     "deep_s": {"qs_or_rs", "rs_complex", "broad_s"}, "broad_s": {"deep_s"},
     "broad_r": {"tall_r", "qrs_notched"}, "pathological_q": {"q_duration", "q_amplitude"},
     "p_notched": {"p_duration"}, "p_peaked": {"p_amplitude"},
+    "axis_shift": {"qrs_axis"},
     "strain_pattern": {"st_discordant"}, "st_discordant": {"strain_pattern"},
 }  # fmt: skip
 """Feature -> features that say a part of the same: asked for one, the other supports it."""
@@ -72,18 +77,29 @@ class Fit(Enum):
 class Claim:
     """What a phrase claims, as data."""
 
+    text: str
     mentions: tuple[Mention, ...]
     leads: tuple[str, ...]
     spans: tuple[Span, ...]
 
-    def without_quantities(self) -> "Claim":
-        """Return the claim about signs alone."""
-        return Claim(self.mentions, self.leads, ())
-
 
 def read_claim(text: str) -> Claim:
-    """Return what a phrase claims: features, leads and ranges."""
-    return Claim(find_features(text), find_leads(text), find_quantities(text))
+    """Return what a phrase claims: features, leads and ranges.
+
+    A measurement that is named without a value or a direction (`the QRS`) claims nothing beside
+    other features.
+    """
+    text = spell_out(text)
+    spans = find_quantities(text)
+    units = {span.unit for span in spans}
+    mentions = find_features(text)
+    telling = tuple(m for m in mentions if _tells(m, units))
+    return Claim(text, telling, find_leads(text), spans)
+
+
+def _tells(mention: Mention, units: set[str]) -> bool:
+    unit = features()[mention.feature].unit
+    return unit is None or unit in units or mention.direction is not None or mention.n_words > 1
 
 
 def criterion_leads(criterion: Criterion) -> tuple[str, ...]:
@@ -102,7 +118,30 @@ def fit_mention(mention: Mention, claim: Claim, criterion: Criterion) -> Fit:
         return Fit.OPPOSED
     if not _leads_agree(claim.leads, leads):
         return Fit.ELSEWHERE
+    if opposing_axis(claim.text, criterion.text) in _WORD_AXES:
+        return Fit.OPPOSED
+    if mention.direction is not None and not claim.spans:
+        return _fit_direction(mention.direction, criterion)
     return _fit_range(claim.spans, criterion)
+
+
+_WORD_AXES: Final = frozenset(
+    {"deviation", "side", "rate", "rotation", "regularity", "polarity", "ordinal", "completeness"}
+)
+"""Axes on which a phrase and a criterion of the same feature may still say the opposite."""
+_UPWARD: Final = frozenset({Comparator.AT_LEAST, Comparator.MORE_THAN})
+_DOWNWARD: Final = frozenset({Comparator.AT_MOST, Comparator.LESS_THAN})
+
+
+def _fit_direction(direction: str, criterion: Criterion) -> Fit:
+    """A measurement said to be long or short against a limit."""
+    if direction == "normal":
+        return Fit.MET if "normal" in criterion.text.casefold().split() else Fit.OPPOSED
+    if criterion.comparator in _UPWARD:
+        return Fit.MET if direction == "up" else Fit.OPPOSED
+    if criterion.comparator in _DOWNWARD:
+        return Fit.MET if direction == "down" else Fit.OPPOSED
+    return Fit.MET
 
 
 def _fit_across(mention: Mention, claim: Claim, criterion: Criterion, leads: Sequence[str]) -> Fit:
@@ -145,16 +184,28 @@ def _fit_range(spans: Iterable[Span], criterion: Criterion) -> Fit:
         return Fit.MET
     if not expected.overlaps(span):
         return Fit.OPPOSED
-    return Fit.LOOSER
+    return Fit.MET if _share_an_end(expected, span) else Fit.LOOSER
+
+
+def _share_an_end(expected: Span, span: Span) -> bool:
+    """Whether a one-sided claim begins where the criterion's range begins, or ends where it ends.
+
+    `axis beyond +90 degrees` says the same as 90 to 180; `QRS over 100 ms` not the same as 120.
+    """
+    if math.isinf(span.high) and math.isfinite(expected.high):
+        return math.isclose(span.low, expected.low, rel_tol=_TOLERANCE)
+    if math.isinf(span.low) and math.isfinite(expected.low):
+        return math.isclose(span.high, expected.high, rel_tol=_TOLERANCE)
+    return False
 
 
 def implies(concept: Concept, criterion: Criterion) -> bool:
     """Return whether a criterion of another concept shows `concept` itself.
 
     So `left axis deviation` is an attribute of whatever demands an axis beyond -30 degrees. Only
-    concepts that one criterion defines can be shown so.
+    concepts that exactly one required criterion defines can be shown so.
     """
-    defining = [c for c in concept.criteria if c.is_required] or list(concept.criteria[:1])
+    defining = [c for c in concept.criteria if c.is_required]
     if len(defining) != 1 or criterion.comparator is Comparator.ABSENT:
         return False
     own = defining[0]
@@ -166,3 +217,18 @@ def implies(concept: Concept, criterion: Criterion) -> bool:
     if mine is None or theirs is None or mine.unit != theirs.unit:
         return True
     return mine.contains(theirs, _TOLERANCE) or theirs.contains(mine, _TOLERANCE)
+
+
+def is_for_children(criterion: Criterion) -> bool:
+    """Return whether a criterion holds for children only; a phrase without age means adults."""
+    condition = (criterion.condition or "").casefold()
+    return (
+        "child" in condition or "age <" in condition.replace("age < 40", "") or "8 to" in condition
+    )
+
+
+def measures_same(feature: str, measurement: str) -> bool:
+    """Return whether a sign in words and a measurement say the same thing."""
+    return _SIGN_OF_MEASURE.get(feature, ("", None))[0] == measurement or measurement in (
+        _RELATED.get(feature, ())
+    )

@@ -114,10 +114,12 @@ _BETWEEN: Final = re.compile(
 _MORE: Final = (
     r">=?|≥|at least|more than|greater than|over|above|exceed(?:s|ing)?|longer than|wider than"
     r"|beyond|higher than|larger than|taller than|deeper than|faster than|minimum of|from"
-    r"|broader than|equal to or more than|greater than or equal to|mehr als|mindestens|más de"
+    r"|less negative than|broader than|equal to or more than|greater than or equal to|mehr als"
+    r"|mindestens|más de"
 )
 _LESS: Final = (
-    r"<=?|≤|at most|less than|under|below|shorter than|narrower than|lower than|smaller than"
+    r"<=?|≤|more negative than|at most|less than|under|below|shorter than|narrower than"
+    r"|lower than|smaller than"
     r"|up to|slower than|not exceeding|no more than|not more than|within|maximum of|unter"
     r"|weniger als"
 )
@@ -127,6 +129,15 @@ _COMPARED: Final = re.compile(
     r"|or less|or shorter|or below|or lower|or under|or narrower|or fewer)?",
     re.IGNORECASE,
 )
+
+
+_WAVE_AND_LEAD: Final = re.compile(r"\b([PQRSTpqrst])[- ]?(V[1-9]|aV[LRF])\b")
+
+
+def spell_out(text: str) -> str:
+    """Return a phrase with its shorthand written out: `SV1 + RV5` is `S in V1 plus R in V5`."""
+    written = _WAVE_AND_LEAD.sub(lambda m: f"{m[1].upper()} in {m[2]}", text)
+    return re.sub(r"(?<=\w)\s*\+\s*(?=[A-Z]\b)", " plus ", written)
 
 
 @lru_cache(maxsize=4096)
@@ -148,6 +159,8 @@ def _to_span(match: re.Match[str]) -> Span:
     unit, factor = _unit(match["unit"])
     value = _number(match["value"]) * factor
     after = (match["after"] or "").casefold()
+    if unit == "deg" and value < 0 and (match["more"] or "").casefold() == "beyond":
+        return Span(-math.inf, value, unit)
     upwards = ("more", "longer", "greater", "above", "higher", "wider", "over")
     if match["more"] or after.endswith(upwards):
         return Span(value, math.inf, unit)
@@ -188,7 +201,7 @@ _STEMS: Final = {
     "inversion": "invert", "inverted": "invert", "negative": "invert", "elevation": "elevat",
     "elevated": "elevat", "raised": "elevat", "depression": "depress", "depressed": "depress",
     "lowered": "depress", "prolonged": "prolong", "prolongation": "prolong",
-    "lengthening": "prolong",
+    "lengthening": "lengthen",
     "widened": "wide", "broad": "wide", "broadened": "wide", "widening": "wide", "wider": "wide",
     "notching": "notch", "notched": "notch", "slurring": "slur", "slurred": "slur",
     "prominent": "tall", "high": "tall", "dominant": "tall", "peaked": "peak", "pointed": "peak",
@@ -199,7 +212,7 @@ _STEMS: Final = {
     "sawtooth": "sawtooth", "toothed": "sawtooth", "spikes": "spike", "artifact": "spike",
     "artefact": "spike", "stimulus": "spike", "pacemaker": "pac", "pacing": "pac", "paced": "pac",
     "dissociation": "dissociat", "dissociated": "dissociat", "progressive": "progress",
-    "progressively": "progress", "progression": "progress", "lengthened": "prolong",
+    "progressively": "progress", "progression": "progress", "lengthened": "lengthen",
     "concavity": "concave", "convexity": "convex", "coved": "convex", "deep": "deep",
     "depth": "deep", "premature": "premature", "early": "early", "biphasic": "biphasic",
     "diphasic": "biphasic", "downslope": "downsloping", "descending": "downsloping",
@@ -212,6 +225,12 @@ _IGNORED: Final = frozenset(
     | {"interval", "lead", "are", "to", "from", "morphology", "pattern", "sign"}
 )
 _NEGATIONS: Final = frozenset({"absent", "not", "never", "non", "nonvisible"})
+_DENIED_AFTER: Final = frozenset({"absent", "missing", "invisible", "lacking", "lost"})
+_DIRECTIONS: Final = {
+    "prolong": "up", "long": "up", "wide": "up", "tall": "up", "fast": "up", "rapid": "up",
+    "increased": "up", "short": "down", "shortened": "down", "narrow": "down", "low": "down",
+    "slow": "down", "reduced": "down", "decreased": "down", "small": "down", "normal": "normal",
+}  # fmt: skip
 
 
 @lru_cache(maxsize=65536)
@@ -224,7 +243,7 @@ def stems(text: str) -> frozenset[str]:
 _BARE_WAVES: Final = {
     ("p", "mV"): "p_amplitude", ("q", "mV"): "q_amplitude", ("r", "mV"): "r_amplitude",
     ("s", "mV"): "s_amplitude", ("t", "mV"): "t_amplitude", ("u", "mV"): "u_amplitude",
-    ("q", "ms"): "q_duration", ("p", "ms"): "p_duration",
+    ("q", "ms"): "q_duration", ("p", "ms"): "p_duration", ("qrs", "mV"): "qrs_amplitude",
 }  # fmt: skip
 """What a wave with a quantity means: `R in aVL over 1.1 mV` is an amplitude."""
 
@@ -235,6 +254,8 @@ class Mention:
 
     feature: str
     is_negated: bool
+    direction: str | None
+    """`up`, `down` or `normal`: a long PR interval, a narrow QRS, a normal axis."""
     n_words: int
     """How many content words of the phrase it accounts for."""
 
@@ -258,25 +279,68 @@ def find_features(text: str) -> tuple[Mention, ...]:
     A feature counts when every content word of one of its names is in the text; one whose words
     are a part of another found feature's words is dropped (`QRS` within `QRS axis`).
     """
+    units = {span.unit for span in find_quantities(text)}
+    text = without_quantities(text)
     words, all_words = stems(without_leads(text)), stems(text)
     found: dict[str, frozenset[str]] = {}
     for key, name in _feature_stems():
         said = words if name <= words else all_words
         if name and name <= said and len(name) > len(found.get(key, ())):
             found[key] = name
-    for unit in {span.unit for span in find_quantities(text)}:
-        for wave in words & {"p", "q", "r", "s", "t", "u"}:
+    for unit in units:
+        for wave in words & {"p", "q", "r", "s", "t", "u", "qrs"}:
             if (wave, unit) in _BARE_WAVES:
                 found.setdefault(_BARE_WAVES[wave, unit], frozenset({wave}))
+        if unit == "bpm" and not {"heart_rate", "atrial_rate"} & set(found):
+            is_atrial = bool(words & {"atrial", "flutter", "p"}) and "sinus" not in words
+            found["atrial_rate" if is_atrial else "heart_rate"] = frozenset()
     kept = {
         key: name
         for key, name in found.items()
         if not any(name < other for o, other in found.items() if o != key)
     }
+    order = _ordered_stems(text)
     mentions = [
-        Mention(key, bool(_NEGATIONS & (words - name)), len(name)) for key, name in kept.items()
+        Mention(key, _is_negated(order, name), _direction(order, name), len(name))
+        for key, name in kept.items()
     ]
     return tuple(sorted(mentions, key=lambda m: -m.n_words))
+
+
+def _ordered_stems(text: str) -> list[str]:
+    words = expand_acronyms(normalize_name(text)).replace("r'", "r2").split()
+    return [_STEMS.get(w, w) for w in words]
+
+
+def _places(order: list[str], name: frozenset[str]) -> list[int]:
+    return [i for i, word in enumerate(order) if word in name]
+
+
+def _is_negated(order: list[str], name: frozenset[str]) -> bool:
+    """Whether a word shortly before the feature denies it, or one right after it does."""
+    places = _places(order, name)
+    if not places:
+        return False
+    before = {w for p in places for w in order[max(0, p - 4) : p] if w not in name}
+    after = {w for w in order[places[-1] + 1 : places[-1] + 4] if w not in name}
+    return bool(before & _NEGATIONS) or bool(after & _DENIED_AFTER)
+
+
+def _direction(order: list[str], name: frozenset[str]) -> str | None:
+    """`up`, `down` or `normal` where a word beside the feature says so; else None."""
+    places = _places(order, name)
+    if not places:
+        return None
+    near = order[max(0, places[0] - 2) : places[-1] + 3]
+    for word in near:
+        if word not in name and word in _DIRECTIONS:
+            return _DIRECTIONS[word]
+    return None
+
+
+def without_quantities(text: str) -> str:
+    """Return the text with its numbers and their units left out."""
+    return " ".join(_COMPARED.sub(" ", _BETWEEN.sub(" ", text.replace("−", "-"))).split())
 
 
 def without_leads(text: str) -> str:

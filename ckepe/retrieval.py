@@ -1,5 +1,6 @@
 """Hybrid retrieval: names first, then spelling, words and meaning, fused into one score."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.label_sets import find_label, label_sets
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
 
-GROUNDING_THRESHOLD: Final = 0.62
+GROUNDING_THRESHOLD: Final = 0.57
 """A best score below this means that no source knows the query; calibrated in `benchmarks`."""
-_CRITERIA_WEIGHT: Final = 0.25
+_CRITERIA_WEIGHT: Final = 0.4
 _POOL: Final = 60
 _SHORTEST_FUZZY: Final = 5
 _SAME_SPELLING: Final = 86.0
@@ -77,9 +78,13 @@ class HybridRetriever:
         scored = {h: (1.0 - i * 1e-3, query) for i, h in enumerate(self._named(query, label_set))}
         if len(scored) < top_k:
             for head, score, matched in self._similar(query):
-                scored.setdefault(head, (min(score, 0.96), matched))
-        ranked = sorted(scored.items(), key=lambda item: (-item[1][0], item[0]))[:top_k]
-        return [self._to_hit(head, score, matched) for head, (score, matched) in ranked]
+                scored.setdefault(head, (_below_names(score), matched))
+        ranked = sorted(scored.items(), key=lambda item: (-item[1][0], self._depth(item[0])))
+        return [self._to_hit(head, score, matched) for head, (score, matched) in ranked[:top_k]]
+
+    def _depth(self, head: str) -> tuple[int, str]:
+        """Of two that fit equally, the more general comes first."""
+        return len(self.knowledge_base.ancestors(head)), head
 
     def ground(self, query: str, label_set: str | None = None) -> Hit | None:
         """Return the concept that the query means, or None where no source knows it."""
@@ -258,6 +263,11 @@ def _spelling_score(query: str, match: str, ratio: float) -> float:
     if ratio >= _SAME_SPELLING and opposing_axis(query, match) is None:
         return ratio / 100
     return ratio / 100 * 0.6
+
+
+def _below_names(score: float) -> float:
+    """Keep a likeness below the score of a name, without making strong ones equal."""
+    return score if score <= 0.9 else 0.9 + 0.09 * math.tanh(score - 0.9)
 
 
 def _fuse(signals: _Signals, query: str) -> float:

@@ -7,12 +7,28 @@ takes part.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from ckepe.axes import opposing_axis, same_poles
-from ckepe.criteria import Claim, Fit, fit_mention, implies, read_claim
-from ckepe.phrases import Mention, find_leads, find_quantities, split_phrase, without_leads
+from ckepe.axes import opposing_axis, poles, same_poles
+from ckepe.criteria import (
+    Claim,
+    Fit,
+    fit_mention,
+    implies,
+    is_for_children,
+    measures_same,
+    read_claim,
+)
+from ckepe.phrases import (
+    Mention,
+    criterion_span,
+    find_features,
+    find_leads,
+    find_quantities,
+    split_phrase,
+    without_leads,
+)
 from ckepe.prompt_set import Evidence, Relation
 from ckepe.resolution import Resolution, Resolver
 from knowledge_sources.concept import Concept, Criterion
@@ -21,6 +37,9 @@ from knowledge_sources.naming import normalize_name
 
 NearTexts = Callable[[str], Sequence[tuple[str, float]]]
 """The knowledge's texts nearest in meaning to a text, with cosines, best first."""
+
+_FitOf = tuple[Fit, str, Criterion]
+"""A fit, the concept that owns the criterion, the criterion."""
 
 _PARAPHRASE: Final = 0.86
 _LONGEST: Final = 30
@@ -39,6 +58,11 @@ _NOT_ECG: Final = re.compile(
     r"|kidney)\b",
     re.IGNORECASE,
 )
+_INVENTED_TYPE: Final = re.compile(
+    r"\b(?:type|typ|grade|class|stage|variant)\s+\w{1,4}\b|\b\w+(?:'s)? type\b|\bhalf\b",
+    re.IGNORECASE,
+)
+"""A numbered or named type: it exists only where a source has it by name."""
 _GENERIC_WORDS: Final = (
     "type form pattern change abnormality finding lead wave complex interval segment other various",
     "condition sign symptom feature variant normal abnormal ecg heart rhythm beat conduction",
@@ -136,7 +160,10 @@ class Verifier:
             self._refuse_form(part) or _best(self._judge(part, t) for t in targets)
             for part in parts
         ]
+        proven = [v for v in verdicts if v.is_accepted]
         refused = [v for v in verdicts if not v.is_accepted]
+        if proven and all(v.relation is Relation.BROADER and v.evidence for v in refused):
+            refused = []  # a kind's own name within it: `bundle branch block with a wide R`
         if refused:
             worst = refused[0]
             if worst.relation is Relation.FRAGMENT:
@@ -145,7 +172,7 @@ class Verifier:
             return Verdict(phrase, worst.relation, worst.evidence, reason)
         evidence = tuple(e for v in verdicts for e in v.evidence)
         relation = Relation.ATTRIBUTE
-        if any(v.relation is not Relation.ATTRIBUTE for v in verdicts):
+        if any(v.relation in (Relation.SAME, Relation.NARROWER) for v in verdicts):
             relation = Relation.NARROWER
         reason = "Each part is supported: " + " ".join(v.reason for v in verdicts)
         return Verdict(phrase, relation, evidence, reason)
@@ -155,14 +182,12 @@ class Verifier:
         named = None
         if resolution is not None:
             named = _best(self._relate(phrase, resolution, h, target) for h in resolution.heads)
-            if named.is_accepted:
+            if named.relation is not Relation.OTHER_CONDITION:
                 return named
         claimed = self._judge_claim(phrase, target)
-        if claimed is not None and (named is None or claimed.is_accepted):
+        if claimed is not None and (claimed.is_accepted or claimed.relation is Relation.OPPOSITE):
             return claimed
-        if named is not None:
-            return named
-        return self._judge_paraphrase(phrase, target) or self._unknown(phrase)
+        return named or self._judge_paraphrase(phrase, target) or claimed or self._unknown(phrase)
 
     # Names
 
@@ -179,7 +204,8 @@ class Verifier:
         if head in knowledge.descendants(target):
             reason = f"{name} is a kind of {of}."
             return Verdict(phrase, Relation.NARROWER, evidence, reason)
-        supporting = self._criterion_showing(concept, target)
+        is_excluded = head in knowledge.ancestors(target) | knowledge.contradictions(target)
+        supporting = None if is_excluded else self._criterion_showing(concept, target)
         if supporting is not None:
             owner, criterion = supporting
             evidence += (self._evidence(owner, criterion.text, 1.0),)
@@ -198,7 +224,7 @@ class Verifier:
         axis = opposing_axis(name, of)
         are_siblings = bool(knowledge.parents(head) & knowledge.parents(target))
         if head in knowledge.contradictions(target):
-            if axis is not None and not (are_siblings and axis in ("wall", "chamber", "degree")):
+            if axis is not None and not (are_siblings and axis in ("wall", "chamber", "ordinal")):
                 return Relation.OPPOSITE, evidence, f"{name} is the opposite of {of} ({axis})."
             reason = f"{name} excludes {of}."
             return (Relation.SIBLING if are_siblings else Relation.OPPOSITE), evidence, reason
@@ -212,12 +238,11 @@ class Verifier:
         return any(len(self.knowledge_base.descendants(a)) <= 12 for a in shared)
 
     def _criterion_showing(self, concept: Concept, target: str) -> tuple[str, Criterion] | None:
-        for owner, criterion in self._criteria(target):
-            if implies(concept, criterion):
-                return owner, criterion
-        for owner, criterion in self._criteria(target):
-            if any(normalize_name(criterion.text) == normalize_name(n) for n in concept.names):
-                return owner, criterion
+        """A criterion of the label's own that shows the concept, or is worded as its name."""
+        names = {normalize_name(n) for n in concept.names}
+        for criterion in self._cluster_criteria(target):
+            if implies(concept, criterion) or normalize_name(criterion.text) in names:
+                return target, criterion
         return None
 
     # Criteria
@@ -235,7 +260,8 @@ class Verifier:
     def _criteria(self, target: str) -> list[tuple[str, Criterion]]:
         """The criteria that speak for a concept: its own, its ancestors', a group's members'.
 
-        An ancestor's criterion counts only where the concept says nothing of the same feature.
+        An ancestor's criterion counts only where it is required of all its members and the concept
+        says nothing of the same feature.
         """
         knowledge = self.knowledge_base
         own = [(target, c) for c in self._cluster_criteria(target)]
@@ -245,7 +271,9 @@ class Verifier:
         said = {c.feature for _, c in own}
         for ancestor in sorted(knowledge.ancestors(target)):
             own += [
-                (ancestor, c) for c in self._cluster_criteria(ancestor) if c.feature not in said
+                (ancestor, c)
+                for c in self._cluster_criteria(ancestor)
+                if c.is_required and not is_for_children(c) and c.feature not in said
             ]
         return own
 
@@ -257,21 +285,36 @@ class Verifier:
         ]
 
     def _judge_claim(self, phrase: str, target: str) -> Verdict | None:
-        """The verdict on a phrase read as features, leads and quantities; None if it names none."""
+        """The verdict on a phrase read as features, leads and quantities; None if it names none.
+
+        Every feature that it names must be supported, and every quantity must belong to one.
+        """
         claim = read_claim(phrase)
-        if not claim.mentions:
-            return None
         criteria = self._criteria(target)
-        if not criteria:
+        if not claim.mentions or not criteria or _INVENTED_TYPE.search(phrase):
             return None
-        verdicts = [self._judge_mention(phrase, m, claim, criteria, target) for m in claim.mentions]
-        if not claim.spans and not claim.leads and len(verdicts) > 1:
-            return _all_or_first_refused(phrase, verdicts)
-        return (
-            min(verdicts, key=_preference)
-            if claim.spans
-            else _all_or_first_refused(phrase, verdicts)
-        )
+        of = self.knowledge_base.get(target).canonical_name
+        said = " ".join((of, *(c.text for _, c in criteria)))
+        if (
+            "ordinal" in {a for a, _ in poles(said)}
+            and opposing_axis(claim.text, said) == "ordinal"
+        ):
+            reason = f"It counts otherwise than {of}."
+            return Verdict(phrase, Relation.OPPOSITE, (), reason)
+        mentions = claim.mentions
+        if "normal" in of.split():
+            mentions = tuple(replace(m, direction=None) for m in mentions)
+        verdicts = [self._judge_mention(phrase, m, claim, criteria, of) for m in mentions]
+        if len(verdicts) > 1:
+            verdicts = [
+                v for v, m in zip(verdicts, claim.mentions, strict=True)
+                if m.feature not in _CONTEXT or v.relation in (Relation.OPPOSITE, *_ACCEPTED)
+            ] or verdicts  # fmt: skip
+        judged = _all_or_first_refused(phrase, verdicts)
+        if judged.is_accepted and not _quantities_belong(claim, criteria):
+            reason = f"No criterion of {of} has a limit in the unit that it names."
+            return Verdict(phrase, Relation.UNKNOWN, (), reason)
+        return judged
 
     def _judge_mention(
         self,
@@ -279,10 +322,15 @@ class Verifier:
         mention: Mention,
         claim: Claim,
         criteria: Sequence[tuple[str, Criterion]],
-        target: str,
+        of: str,
     ) -> Verdict:
-        of = self.knowledge_base.get(target).canonical_name
-        fits = [(fit_mention(mention, claim, c), owner, c) for owner, c in criteria]
+        fits: list[_FitOf] = [(fit_mention(mention, claim, c), o, c) for o, c in criteria]
+        plain: list[_FitOf] = [f for f in fits if not is_for_children(f[2])]
+        if claim.spans and any(f is not Fit.NONE for f, _, _ in plain):
+            fits = plain
+            general = [f for f in plain if not f[2].leads and f[0] is not Fit.NONE]
+            if not claim.leads and general:
+                fits = general
         for wanted, relation, saying in _FIT_VERDICTS:
             for fit, owner, criterion in fits:
                 if fit is wanted:
@@ -305,7 +353,7 @@ class Verifier:
 
     def _judge_paraphrase(self, phrase: str, target: str) -> Verdict | None:
         """A phrase that says a name or a criterion of the concept in other words."""
-        if self._find_near is None:
+        if self._find_near is None or _INVENTED_TYPE.search(phrase):
             return None
         members = self.knowledge_base.cluster(target)
         names = {name for m in members for name in self.knowledge_base.get(m).names}
@@ -345,11 +393,34 @@ _FIT_VERDICTS: Final = (
     (Fit.LOOSER, Relation.BROADER, "Says less than the criterion of {of}: {text}."),
     (Fit.ELSEWHERE, Relation.OTHER_CONDITION, "In other leads than {of} demands: {text}."),
 )
+_ACCEPTED: Final = (Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE)
+_CONTEXT: Final = frozenset({"p_wave", "premature_beat", "rr_regular", "st_change", "t_change"})
+"""Features that a phrase may name beside what it is about: `spike followed by a P wave`."""
 _ORDER: Final = (
     Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE, Relation.OPPOSITE, Relation.SIBLING,
     Relation.BROADER, Relation.OTHER_CONDITION, Relation.UNKNOWN, Relation.NOT_ECG,
     Relation.FRAGMENT,
 )  # fmt: skip
+
+
+def _quantities_belong(claim: Claim, criteria: Sequence[tuple[str, Criterion]]) -> bool:
+    """Whether each range of the claim has a criterion in its unit for a feature that it names."""
+    named = {m.feature for m in claim.mentions}
+    for span in claim.spans:
+        limits = [
+            limit
+            for _, c in criteria
+            if (limit := criterion_span(c)) is not None
+            and limit.unit == span.unit
+            and (c.feature in named or any(_speak_of_same(m, c.feature) for m in named))
+        ]
+        if not any(limit.contains(span, 0.05) or limit.overlaps(span) for limit in limits):
+            return False
+    return True
+
+
+def _speak_of_same(feature: str, measurement: str) -> bool:
+    return measures_same(feature, measurement) or measures_same(measurement, feature)
 
 
 def _preference(verdict: Verdict) -> int:
@@ -382,14 +453,28 @@ def _refuse_form(phrase: str) -> Verdict | None:
     is_bare_leads = bool(find_leads(text)) and not set(rest) - _GENERIC - {"lead", "wall", "area"}
     if is_bare_leads and not read_claim(text).mentions and not find_quantities(text):
         return Verdict(phrase, Relation.FRAGMENT, (), "It names leads and no finding.")
+    if len(words) == 1 and len(find_features(text)) == 0:
+        return Verdict(phrase, Relation.UNKNOWN, (), "No source has this word as a name.")
+    if words[0] in _GENERIC | {"premature"} and len(words) == 1:
+        return Verdict(phrase, Relation.FRAGMENT, (), "One word of a finding is no finding.")
     if len(set(words)) <= 3 and not set(words) - _GENERIC and not read_claim(text).mentions:
         return Verdict(phrase, Relation.FRAGMENT, (), "It is too general to mean a finding.")
     return None
 
 
 def _same_facts(one: str, other: str) -> bool:
+    """Whether two texts name the same numbers and compatible leads and ranges."""
+    if _numerals(one) != _numerals(other):
+        return False
     leads, others = set(find_leads(one)), set(find_leads(other))
     numbers, other_numbers = find_quantities(one), find_quantities(other)
     return (not leads or not others or leads <= others) and (
         not numbers or not other_numbers or numbers == other_numbers
     )
+
+
+def _numerals(text: str) -> list[str]:
+    return sorted(w for w in normalize_name(text).split() if w.isdigit() or w in _ROMAN_NUMERALS)
+
+
+_ROMAN_NUMERALS: Final = frozenset({"i", "ii", "iii", "iv"})
