@@ -18,7 +18,7 @@ from api.problems import add_handlers
 from api.routes import open_router, router
 from api.security import Guard, key_digests
 from api.settings import Settings
-from api.state import AppState
+from api.state import AppState, LoadParts
 
 WEB: Final = Path(__file__).parent / "web"
 
@@ -28,9 +28,7 @@ _DESCRIPTION: Final = (
 )
 
 
-def create_app(
-    settings: Settings, *, load_parts: Callable[[Settings], Parts] | None = None
-) -> FastAPI:
+def create_app(settings: Settings, *, load_parts: LoadParts | None = None) -> FastAPI:
     """Return the application; its service loads in the background once it is started.
 
     Args:
@@ -69,10 +67,10 @@ def create_app(
     return app
 
 
-def _load_real_parts(settings: Settings) -> Parts:
+def _load_real_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
     from api.assembly import load_parts
 
-    return load_parts(settings)
+    return load_parts(settings, say)
 
 
 def _add_pages(app: FastAPI) -> None:

@@ -1,6 +1,5 @@
 """Builds what the service works with: the one place that knows every concrete part."""
 
-import logging
 import os
 from collections.abc import Callable
 
@@ -20,11 +19,13 @@ from merl_core.readers.pool import ReaderPool
 Progress = Callable[[int, int], None]
 """Called with the texts indexed and the texts in all."""
 
-_log = logging.getLogger("merl.api")
 
-
-def load_parts(settings: Settings) -> Parts:
+def load_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
     """Load model, knowledge and index; takes seconds, and builds the index the first time.
+
+    Args:
+        settings: Where things are.
+        say: Told what is being done.
 
     Raises:
         ConfigurationError: A setting cannot be used.
@@ -39,8 +40,14 @@ def load_parts(settings: Settings) -> Parts:
         timeout_s=settings.reader_timeout_s,
         n_workers=settings.n_workers,
     )
+    say("loading the model")
     engine = Engine(settings.checkpoint, settings.device)
-    engineer = load_engineer(settings, _log_progress)
+    say("opening the concept index")
+    engineer = load_engineer(
+        settings,
+        lambda done, total: say(f"indexing the knowledge, once: {100 * done // total} %"),
+    )
+    say("starting the readers")
     readers.start()
     return Parts(
         engine=engine,
@@ -77,11 +84,6 @@ def _proposer(settings: Settings, retriever: HybridRetriever) -> LLMProposer | N
         timeout_s=settings.llm_timeout_s,
     )
     return LLMProposer(llm, retriever, AnswerCache(settings.data_dir / "llm-answers"))
-
-
-def _log_progress(done: int, total: int) -> None:
-    if done == total or done % 2048 == 0:
-        _log.info("indexed %d of %d texts", done, total)
 
 
 def _no_telemetry() -> None:

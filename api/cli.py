@@ -161,7 +161,9 @@ def _service() -> "closing[Service]":
     from api.assembly import load_parts
     from api.service import Service
 
-    return closing(Service(load_parts(load_settings())))
+    with _err.status("starting") as status:
+        parts = load_parts(load_settings(), status.update)
+    return closing(Service(parts))
 
 
 def _grouped(paths: Sequence[Path]) -> list[list[Path]]:

@@ -53,7 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _load(settings: Settings) -> Parts:
     from api.assembly import load_parts
 
-    return load_parts(settings)
+    return load_parts(settings, lambda text: None)
 
 
 def _python() -> Finding:

@@ -12,6 +12,9 @@ from api.parts import Parts
 from api.service import Service
 from api.settings import Settings
 
+LoadParts = Callable[[Settings, Callable[[str], None]], Parts]
+"""Builds what the service works with, and says what it is doing."""
+
 _log = logging.getLogger("merl.api")
 
 
@@ -20,20 +23,20 @@ class AppState:
     """State of one application; the service is loaded in a thread, so that /health answers."""
 
     settings: Settings
-    load_parts: Callable[[Settings], Parts]
+    load_parts: LoadParts
     metrics: Metrics
     classify_lane: Lane
     prompt_lane: Lane
     lookup_lane: Lane
     service: Service | None = None
-    reason: str = "the model and the index are being loaded"
+    reason: str = "the service is starting"
     """Why there is no service."""
     has_failed: bool = False
     on_failed: Callable[[], None] | None = None
     _thread: threading.Thread | None = field(default=None, repr=False)
 
     @classmethod
-    def create(cls, settings: Settings, load_parts: Callable[[Settings], Parts]) -> "AppState":
+    def create(cls, settings: Settings, load_parts: LoadParts) -> "AppState":
         """Return a state whose service is not loaded yet."""
         n, waiting = settings.n_workers, settings.max_waiting
         state = cls(
@@ -61,9 +64,13 @@ class AppState:
         if service is not None:
             service.close()
 
+    def _say(self, text: str) -> None:
+        self.reason = f"the service is starting: {text}"
+        _log.info(text)
+
     def _load(self) -> None:
         try:
-            parts = self.load_parts(self.settings)
+            parts = self.load_parts(self.settings, self._say)
         except KNOWN_ERRORS as error:
             self._fail(str(error))
             _log.error("cannot start: %s", error)

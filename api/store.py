@@ -98,8 +98,16 @@ class PromptSetStore:
             .offset(offset)
         )
         with Session(self._engine) as session:
-            return [StoredSummary(*row) for row in session.execute(query)]
+            return [
+                StoredSummary(found.id, _in_utc(found.created_at), *found[2:])
+                for found in session.execute(query)
+            ]
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return a stored moment with its zone, which SQLite does not keep."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -226,7 +226,9 @@ async function waitUntilReady() {
     } catch (error) {
       mode.hidden = false;
       mode.className = "pill waiting";
-      mode.textContent = "Loading the model\u2026";
+      const percent = /(\d+) %/.exec(error.message);
+      mode.textContent = percent ? `Indexing knowledge ${percent[1]} %` : "Starting\u2026";
+      mode.title = error.message;
       if (error.code !== "not_ready") showProblem(error);
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.parts import Parts
 from api.settings import Settings, load_settings
+from api.state import LoadParts
 from api.store import PromptSetStore
 from ckepe.errors import LLMError
 from ckepe.prompt_set import Generator, LabelPrompt, PromptSet
@@ -124,7 +125,7 @@ class FakeRetriever:
         ]
 
 
-def fake_parts(settings: Settings) -> Parts:
+def fake_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     knowledge: Any = SimpleNamespace(concepts={}, sources={})
     return Parts(
@@ -151,7 +152,7 @@ def make_client(tmp_path: Path) -> Iterator[ClientFactory]:
 
     def make(
         *,
-        load_parts: Callable[[Settings], Parts] = fake_parts,
+        load_parts: LoadParts = fake_parts,
         wait: bool = True,
         **overrides: object,
     ) -> TestClient:

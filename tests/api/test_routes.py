@@ -1,5 +1,6 @@
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -142,14 +143,16 @@ def test_unknown_routes_and_methods_are_problems(client: TestClient) -> None:
 def test_health_answers_before_the_service_is_loaded(make_client: ClientFactory) -> None:
     may_load = threading.Event()
 
-    def slow(settings: Settings) -> Parts:
+    def slow(settings: Settings, say: Callable[[str], None]) -> Parts:
+        say("counting to twenty")
         assert may_load.wait(20)
-        return fake_parts(settings)
+        return fake_parts(settings, say)
 
     client = make_client(load_parts=slow, wait=False)
     assert client.get("/health").status_code == 200
     not_yet = client.get("/ready")
     assert (not_yet.status_code, not_yet.json()["code"]) == (503, "not_ready")
+    assert "counting to twenty" in not_yet.json()["detail"]
     assert "retry-after" in not_yet.headers
     assert post(client, labels="a").status_code == 503
     may_load.set()
