@@ -22,7 +22,7 @@ _DOWER = np.array(
     ],
     dtype=np.float32,
 )
-_LEAD_GAIN = np.array([1.20, 1.02, 0.85, 1.26, 1.01, 1.07, 1.03, 0.99], dtype=np.float32)
+_LEAD_GAIN = np.array([1.24, 1.05, 0.83, 1.30, 1.04, 1.16, 1.08, 1.02], dtype=np.float32)
 
 LEAD_FIELD: Floats = _DOWER * _LEAD_GAIN[:, None]
 """Shape (8, 3): mV in I, II, V1 to V6 per unit of the vector (x left, y down, z back).

@@ -186,6 +186,7 @@ def left_bundle_near_field(h: Hearts, rows: Rows, rng: np.random.Generator) -> N
     deep = np.clip(h.qrs[rows, 0, :, 3:4], None, 0)
     share = np.array([0.42, 0.32, 0.0]) * np.exp(0.25 * rng.normal(size=(len(rows), 1, 3)))
     h.qrs[rows, 0, :, 4:7] += (deep * share).astype(np.float32)
+    h.qrs[rows, 0, :, 0] *= rng.uniform(1.1, 1.5, (len(rows), 1)).astype(np.float32)
 
 
 def flat_t(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:

@@ -22,17 +22,17 @@ from merl_core.simulate.leads import (
 N_KNOTS = 9
 N_FORMS = 3
 """Ventricular forms of one heart: its conducted beat and two ectopic ones."""
-VISIBLE_MV = 0.045
+VISIBLE_MV = 0.02
 """A deflection smaller than this is not counted to the QRS complex."""
 
 NORMAL_LOOP: Floats = np.array(
     [
         [-0.01, -0.02, 0.02],
-        [-0.07, -0.04, -0.21],
-        [0.29, 0.10, -0.07],
-        [1.23, 0.475, 0.33],
-        [0.42, 0.22, 0.53],
-        [-0.32, -0.04, 0.37],
+        [-0.07, -0.05, -0.21],
+        [0.29, 0.06, -0.07],
+        [1.24, 0.50, 0.33],
+        [0.42, 0.15, 0.53],
+        [-0.32, -0.06, 0.37],
         [0.04, 0.02, 0.09],
         [-0.04, -0.03, 0.01],
         [0.00, 0.00, 0.02],
@@ -43,7 +43,7 @@ NORMAL_LOOP: Floats = np.array(
 
 Chosen so that the projected beat resembles the mean of 771 normal records of PTB-XL 1.0.3.
 """
-NORMAL_T = np.array([0.265, 0.105, -0.139], dtype=np.float32)
+NORMAL_T = np.array([0.265, 0.113, -0.139], dtype=np.float32)
 NORMAL_T_LOCAL = np.array([0.06, 0.01, -0.06, 0.085, -0.005, -0.06, -0.02, 0.035], dtype=np.float32)
 NORMAL_ST = np.array([0.0, -0.018, 0.037, 0.075, 0.045, 0.01, -0.005, -0.01], dtype=np.float32)
 RIGHT_ATRIUM = np.array([0.087, 0.062, -0.043], dtype=np.float32)
@@ -148,7 +148,7 @@ def random_hearts(
         p_vector=p_vector,
         p_ms=np.clip(rng.normal(104, 8, n), 80, 117),
         pr_ms=np.clip(rng.normal(152 + 0.15 * (age - 50), 18), 122, 198),
-        qtc_ms=np.clip(rng.normal(np.where(female, 418, 408), 14), 370, 448),
+        qtc_ms=np.clip(rng.normal(np.where(female, 405, 395), 14), 370, 448),
         t_width=np.exp(0.08 * rng.normal(size=n)),
         rate_bpm=np.clip(rng.normal(71, 10, n), 60.5, 99),
         gain=size,
@@ -184,7 +184,7 @@ def project(hearts: Hearts, rng: np.random.Generator) -> None:
     atrial[:, 2:] *= ATRIAL_CHEST_GAIN[:, None]
     weak = np.sqrt(hearts.gain).astype(np.float32)
     hearts.p += np.einsum("nlc,nspc->nspl", atrial, hearts.p_vector) * weak[:, None, None, None]
-    hearts.pr_segment += -0.06 * hearts.p[:, 0].sum(axis=1)
+    hearts.pr_segment += -0.30 * hearts.p[:, 0].sum(axis=1)
 
 
 def visible_span(hearts: Hearts) -> NDArray[np.float64]:
@@ -192,7 +192,7 @@ def visible_span(hearts: Hearts) -> NDArray[np.float64]:
     steps = np.linspace(-1.2, N_KNOTS + 0.2, 105)
     kernel = np.exp(-0.5 * ((steps[:, None] - np.arange(N_KNOTS)) / 0.6) ** 2).astype(np.float32)
     size = np.abs(np.einsum("sk,nfkl->nfsl", kernel, hearts.qrs)).max(axis=-1)
-    limit = np.maximum(VISIBLE_MV, 0.04 * size.max(axis=-1, keepdims=True))
+    limit = np.maximum(VISIBLE_MV, 0.02 * size.max(axis=-1, keepdims=True))
     seen = size > limit
     first = steps[seen.argmax(axis=-1)]
     last = steps[len(steps) - 1 - seen[..., ::-1].argmax(axis=-1)]
@@ -243,8 +243,8 @@ def ventricular_kernels(
     centre = start[:, None] + step[:, None] * np.arange(N_KNOTS, dtype=np.float32)
     z = (time_ms[:, :, None] - centre[:, None]) / wide[:, None, None]
     out[:, :, :N_KNOTS] = np.exp(-0.5 * z * z) * (sd / wide)[:, None, None]
-    right = (0.108 * qt_ms * t_width).astype(np.float32)[:, None]
-    left = 1.45 * right
+    right = (0.102 * qt_ms * t_width).astype(np.float32)[:, None]
+    left = 1.5 * right
     peak = qt_ms.astype(np.float32)[:, None] - 2 * right
     j = qrs_ms.astype(np.float32)[:, None]
     j_sd = j_ms.astype(np.float32)[:, None]
