@@ -53,7 +53,12 @@ class Findings:
         for warning in caught:
             text = str(warning.message)
             if not issubclass(warning.category, (DeprecationWarning, FutureWarning)):
-                self.warn(_code_of(text), text[:300])
+                self.warn(_code_of(text), without_quotations(text))
+
+
+def without_quotations(text: str) -> str:
+    """Return a library's message without the values that it quotes: they may name a person."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|/\S+", "(...)", " ".join(text.split()))[:300]
 
 
 def _code_of(text: str) -> str:

@@ -73,10 +73,7 @@ class ReaderPool:
         if total > self.max_bytes:
             msg = f"the upload has {total} bytes; up to {self.max_bytes} are read"
             raise InvalidRecordError(msg, code="too_large")
-        if self._closed:
-            msg = "the reader pool is closed"
-            raise MerlError(msg)
-        child = self._idle.get()
+        child = self._borrow()
         try:
             return child.read(files, self._timeout_s)
         finally:
@@ -85,6 +82,14 @@ class ReaderPool:
             else:
                 child.replace_if_dead()
             self._idle.put(child)
+
+    def _borrow(self) -> "_Child":
+        """Return an idle child as soon as there is one."""
+        while not self._closed:
+            with suppress(queue.Empty):
+                return self._idle.get(timeout=0.5)
+        msg = "the reader pool is closed"
+        raise MerlError(msg)
 
     def read_paths(self, paths: Path | str | Sequence[Path | str]) -> Record:
         """Return the recording in files on disk; see `read` and `read_record`."""

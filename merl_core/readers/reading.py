@@ -14,6 +14,7 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 
 from merl_core.errors import InvalidRecordError
+from merl_core.readers.assembly import without_quotations
 from merl_core.readers.registry import Format, formats
 from merl_core.readers.upload import Part, open_upload, sha256
 from merl_core.records import Record
@@ -73,7 +74,7 @@ def read_files(files: Mapping[str, bytes]) -> Record:
         msg = f"reading {part.name!r} as {fmt.title} needs more memory than allowed"
         raise InvalidRecordError(msg, code="limit_exceeded") from error
     except (*PARSER_ERRORS, *_library_errors()) as error:
-        detail = f"{type(error).__name__}: {error}"[:300]
+        detail = f"{type(error).__name__}: {without_quotations(str(error))}"
         if "out of memory" in detail.lower():
             msg = f"reading {part.name!r} as {fmt.title} needs more memory than allowed"
             raise InvalidRecordError(msg, code="limit_exceeded") from error

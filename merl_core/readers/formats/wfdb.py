@@ -40,6 +40,7 @@ _BYTES_PER_SAMPLE = {
     8: 1.0, 16: 2.0, 24: 3.0, 32: 4.0, 61: 2.0, 80: 1.0, 160: 2.0, 212: 1.5, 310: 4 / 3, 311: 4 / 3,
 }  # fmt: skip
 _FLAC_FORMATS = (508, 516, 524)
+_SNIFFED_BYTES = 65_536
 _MIN_SHARE = 0.5
 """Of the declared samples; a file with fewer is refused as truncated."""
 _STATEMENT_KEYS = re.compile(
@@ -65,14 +66,14 @@ def _lines(content: bytes) -> Iterator[str]:
 
 
 def _record_line(content: bytes) -> re.Match[str] | None:
-    first = next(_lines(content), "")
+    first = next(_lines(content[:_SNIFFED_BYTES]), "")
     return _RECORD_LINE.fullmatch(first) if len(first) < 500 else None
 
 
 def _recognises(part: Part) -> bool:
     if b"\x00" in part.head:
         return False
-    lines = _lines(part.content)
+    lines = _lines(part.content[:_SNIFFED_BYTES])
     first = _RECORD_LINE.fullmatch(next(lines, "")[:500])
     second = next(lines, "")
     if first is None:

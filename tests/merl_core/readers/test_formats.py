@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import warnings
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from benchmarks import ecg_files
 from benchmarks.ecg_files import LEADS, microvolts, write_all
 from merl_core.errors import InvalidRecordError
 from merl_core.readers import formats, read_files, read_record
+from merl_core.readers.assembly import Findings
 from merl_core.records import Record, select_leads
 
 FS = 250
@@ -131,6 +133,13 @@ def test_a_calibration_pulse_is_cut_with_a_warning() -> None:
     record = read_files(FILES["philips_sierra"])
     assert record.sig_len == UV.shape[1]
     assert codes(record) == ["calibration_pulse_removed"]
+
+
+def test_what_a_library_quotes_from_a_file_is_not_passed_on() -> None:
+    findings = Findings()
+    with findings.library_warnings():
+        warnings.warn("Invalid value for VR PN: 'Roe^Jane' in /tmp/x/roe.dcm", stacklevel=1)
+    assert "roe" not in findings.warnings[0].message.lower()
 
 
 # DICOM
