@@ -119,7 +119,7 @@ def test_one_recording_in_scp_dicom_and_hl7_reads_the_same(shared: Path) -> None
     records = [read_record(shared / "data/formats" / name) for name in names]
     first, *others = [select_leads(record, STANDARD_LEADS) for record in records]
     for record, other in zip(records[1:], others, strict=True):
-        assert np.nanmax(np.abs(first - other)) * 1000 <= 5.01, record.format
+        assert np.nanmax(np.abs(first - other)) * 1000 <= 0.01, record.format
         assert np.isfinite(other).all()
 
 
