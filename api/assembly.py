@@ -12,6 +12,7 @@ from ckepe.pipeline import PromptEngineer
 from ckepe.proposal import AnswerCache, LLMProposer
 from ckepe.retrieval import HybridRetriever
 from knowledge_sources.knowledge_base import load_knowledge_base
+from knowledge_sources.user_sources import UserSources
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import Engine
 from merl_core.readers.pool import ReaderPool
@@ -65,7 +66,14 @@ def load_engineer(settings: Settings, on_progress: Progress | None = None) -> Pr
     """Return the prompt engineer alone: knowledge, index and, where one is set, the LLM."""
     _no_telemetry()
     prepare_data_dir(settings)
-    knowledge = load_knowledge_base()
+    own = UserSources(
+        umls_dir=settings.umls_dir,
+        medgen_dir=settings.medgen_dir,
+        scp_ecg_csv=settings.scp_ecg_csv,
+        cdisc_tsv=settings.cdisc_tsv,
+        cache_dir=settings.data_dir / "knowledge",
+    )
+    knowledge = load_knowledge_base(own=own)
     client = connect(settings.data_dir / "chroma", settings.chroma_url or None)
     index = open_index(client, knowledge, SentenceEncoder(), on_progress)
     retriever = HybridRetriever(knowledge, index)

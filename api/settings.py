@@ -58,6 +58,12 @@ class Settings(BaseSettings):
 
     umls_dir: Path | None = None
     """Folder of a UMLS release (MRCONSO.RRF and so on), where the user has a licence."""
+    medgen_dir: Path | None = None
+    """Folder of an NCBI MedGen release (MGCONSO.RRF and so on)."""
+    scp_ecg_csv: Path | None = None
+    """The user's own SCP-ECG list: CSV with the columns code, text and category."""
+    cdisc_tsv: Path | None = None
+    """A CDISC SDTM ECG terminology file, tab-separated."""
     uts_api_key: SecretStr = SecretStr("")
 
     @field_validator("api_keys", mode="before")

@@ -229,6 +229,7 @@ _DENIED_AFTER: Final = frozenset({"absent", "missing", "invisible", "lacking", "
 _DIRECTIONS: Final = {
     "prolong": "up", "long": "up", "wide": "up", "tall": "up", "fast": "up", "rapid": "up",
     "increased": "up", "short": "down", "shortened": "down", "narrow": "down", "low": "down",
+    "above": "up", "below": "down", "over": "up", "under": "down",
     "slow": "down", "reduced": "down", "decreased": "down", "small": "down", "normal": "normal",
 }  # fmt: skip
 

@@ -26,6 +26,8 @@ _CRITERIA_WEIGHT: Final = 0.4
 _POOL: Final = 60
 _SHORTEST_FUZZY: Final = 5
 _SAME_SPELLING: Final = 86.0
+_STRONG: Final = 0.8
+"""Likeness above this is compressed, so that it stays below a name's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class HybridRetriever:
         scored = {h: (1.0 - i * 1e-3, query) for i, h in enumerate(self._named(query, label_set))}
         if len(scored) < top_k:
             for head, score, matched in self._similar(query):
-                scored.setdefault(head, (_below_names(score), matched))
+                scored.setdefault(head, (score, matched))
         ranked = sorted(scored.items(), key=lambda item: (-item[1][0], self._depth(item[0])))
         return [self._to_hit(head, score, matched) for head, (score, matched) in ranked[:top_k]]
 
@@ -265,18 +267,17 @@ def _spelling_score(query: str, match: str, ratio: float) -> float:
     return ratio / 100 * 0.6
 
 
-def _below_names(score: float) -> float:
-    """Keep a likeness below the score of a name, without making strong ones equal."""
-    return score if score <= 0.9 else 0.9 + 0.09 * math.tanh(score - 0.9)
-
-
 def _fuse(signals: _Signals, query: str) -> float:
-    """One score from three: a near-identical spelling decides alone, else they add up."""
-    if signals.spelling >= _SAME_SPELLING / 100:
-        return signals.spelling
+    """One score from four: a near-identical spelling decides alone, else they add up.
+
+    Spelling scores lie between 0.9 and 0.99, all others below 0.9, names at 1.
+    """
+    least = _SAME_SPELLING / 100
+    if signals.spelling >= least:
+        return 0.9 + 0.09 * (signals.spelling - least) / (1 - least)
     fused = 0.5 * signals.meaning + 0.3 * signals.words + 0.2 * signals.spelling / 0.6
     fused += _CRITERIA_WEIGHT * signals.criteria
     text = signals.meant or signals.spelled
     if text and opposing_axis(query, text) is not None:
         fused *= 0.9
-    return fused
+    return fused if fused <= _STRONG else _STRONG + 0.1 * math.tanh(fused - _STRONG)

@@ -150,7 +150,7 @@ class KnowledgeBase:
                 matches = {owners[i] for i in concept.xrefs if i in owners}
             is_one_to_one = len(matches) == 1 and self._rank[concept.source] > 0
             head[concept.concept_id] = next(iter(matches)) if is_one_to_one else concept.concept_id
-            if not is_one_to_one:
+            if self._rank[concept.source] > 0 and not is_one_to_one:
                 _own_identifiers(concept, owners)
         members: dict[str, list[str]] = {}
         for concept in ordered:

@@ -18,7 +18,7 @@ INFERIOR = "inferior myocardial infarction"
         ("complete left bundle branch block", "QRS of at least 0.12 s", Relation.ATTRIBUTE),
         ("atrial fibrillation", "irregularly irregular RR intervals", Relation.ATTRIBUTE),
         ("atrial fibrillation", "absent P waves", Relation.ATTRIBUTE),
-        ("atrial fibrillation", "persistent atrial fibrillation", Relation.NARROWER),
+        ("atrial fibrillation", "new onset atrial fibrillation", Relation.NARROWER),
         ("first degree AV block", "PR interval over 200 ms", Relation.ATTRIBUTE),
         (INFERIOR, "pathological Q waves in II, III and aVF", Relation.ATTRIBUTE),
         ("sinus bradycardia", "heart rate below 60 bpm", Relation.ATTRIBUTE),

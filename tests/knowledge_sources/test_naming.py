@@ -51,7 +51,12 @@ def test_acronyms_within_a_name_are_written_out() -> None:
 
 
 @given(st.text(max_size=60))
-def test_normalising_twice_changes_nothing(text: str) -> None:
-    once = normalize_name(text)
-    assert " ".join(once.split()) == once
-    assert once == once.lower()
+def test_a_normalised_name_has_single_spaces_and_no_capitals(text: str) -> None:
+    name = normalize_name(text)
+    assert " ".join(name.split()) == name
+    assert not any(c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for c in name)
+
+
+@given(st.text(alphabet="abc DEF-", max_size=30))
+def test_case_and_hyphens_never_count(text: str) -> None:
+    assert normalize_name(text.upper()) == normalize_name(text.lower().replace("-", " "))
