@@ -105,7 +105,7 @@ def morphology_statements(h: Hearts, m: Measurements) -> dict[str, NDArray[np.bo
     raised = np.array([0.1] * 6 + [0.18, 0.2, 0.2, 0.15, 0.1, 0.1])
     cornell = np.where(h.female, 2.0, 2.8)
     sokolow = np.where(age < 35, 4.2, 3.5)
-    tall = (m["r_mv"][:, limb].max(axis=1) >= 2.0) | (total[:, chest].max(axis=1) >= 4.2)
+    tall = (m["r_mv"][:, limb].max(axis=1) >= 2.0) | (m["r_mv"][:, chest].max(axis=1) >= 3.0)
     q_leads = [0, 1, 4, 5, 8, 9, 10, 11]
     q_hit = np.zeros_like(m["q_mv"], dtype=bool)
     q_hit[:, q_leads] = (m["q_mv"][:, q_leads] > 0.14) & (
@@ -118,7 +118,7 @@ def morphology_statements(h: Hearts, m: Measurements) -> dict[str, NDArray[np.bo
         "left-axis-deviation": (axis < -30) & (axis >= -90),
         "right-axis-deviation": (axis > np.where(age < 30, 100, 92)) & (axis <= 180),
         "extreme-axis-deviation": axis < -90,
-        "low-qrs-voltage": (total[:, limb].max(axis=1) < 0.5) & (total[:, chest].max(axis=1) < 1.1),
+        "low-qrs-voltage": total[:, limb].max(axis=1) < 0.51,
         "high-qrs-voltage": tall,
         "voltage-criteria-left-ventricular-hypertrophy": (m["sokolow_lyon_mv"] >= sokolow)
         | (m["cornell_mv"] > cornell)

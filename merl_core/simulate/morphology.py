@@ -157,8 +157,9 @@ def bifascicular_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
 def intraventricular_delay(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Wide, notched QRS that has the form of neither bundle branch block."""
     n = len(rows)
-    h.loop[rows, 0, 3:8] += (0.28 * rng.normal(size=(n, 5, 3))).astype(np.float32)
-    h.loop[rows, 0, 6:8] += (0.5 * h.loop[rows, 0, 5:6]).astype(np.float32)
+    h.loop[rows, 0, 3:8] += (0.20 * rng.normal(size=(n, 5, 3))).astype(np.float32)
+    late = rng.uniform(0.15, 0.55, n)[:, None, None]
+    h.loop[rows, 0, 5:8] += (late * h.loop[rows, 0, 4:5]).astype(np.float32)
     h.loop[rows, 0, 3] *= 0.8
     h.qrs_ms[rows, 0] = rng.uniform(115, 140, n)
     discordant(h, rows, 0.06, 0.02, mix=0.5)
@@ -215,8 +216,8 @@ def left_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator
     n = len(rows)
     h.gain[rows] = np.clip(h.gain[rows], 0.85, 1.4)
     more = rng.uniform(1.30, 1.85, n)[:, None, None]
-    lead = np.array([0.75, 0.95, 0.85], dtype=np.float32)
-    h.loop[rows, 0, 2:7] *= (1 + (more - 1) * lead).astype(np.float32)
+    lead = np.array([0.8, 0.95, 0.5], dtype=np.float32)
+    h.loop[rows, 0, 2:5] *= (1 + (more - 1) * lead).astype(np.float32)
     leftward = transverse_rotation(rng.uniform(0.0, 0.25, n)) @ frontal_rotation(
         -np.deg2rad(rng.uniform(-12, 12, n))
     )

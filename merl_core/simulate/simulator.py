@@ -16,7 +16,8 @@ from merl_core.simulate.findings import (
     sample_findings,
 )
 from merl_core.simulate.leads import Floats, to_twelve
-from merl_core.simulate.morphology import make_ectopic_forms, turn_axis_to
+from merl_core.simulate.limits import keep_axis_normal, keep_voltage
+from merl_core.simulate.morphology import make_ectopic_forms
 from merl_core.simulate.render import add_continuous, render_beats
 from merl_core.simulate.reports import write_report
 from merl_core.simulate.rhythm import ECTOPIC, Plan, Schedule, schedule
@@ -192,9 +193,9 @@ def _change_hearts(
         if effect:
             effect(h, index, rng)
     normal = rows.get("normal-ecg", np.zeros(0, int))
-    _keep_axis_normal(h, normal, rng)
+    keep_axis_normal(h, normal, rng)
     waves.project(h, rng)
-    _keep_voltage(h, rows, rng)
+    keep_voltage(h, rows, rng)
     for name, index in rows.items():
         effect = FINDINGS[name].surface
         if effect:
@@ -204,57 +205,6 @@ def _change_hearts(
                 some = index[stage[index] == value]
                 if len(some):
                     infarction(TERRITORY_OF[name][0], value)(h, some, rng)
-
-
-def _keep_axis_normal(h: waves.Hearts, rows: NDArray[np.intp], rng: np.random.Generator) -> None:
-    if not len(rows):
-        return
-    field = h.field[rows] @ h.turn[rows]
-    limb = np.einsum("nlc,nkc->nkl", field[:, :2], h.loop[rows, 0])
-    net = limb.max(axis=1) + limb.min(axis=1)
-    axis = np.rad2deg(np.arctan2((net[:, 1] - net[:, 0] / 2) * 2 / np.sqrt(3), net[:, 0]))
-    off = (axis < -22) | (axis > 84)
-    if off.any():
-        turn_axis_to(h, rows[off], rng.uniform(-10, 78, int(off.sum())))
-
-
-def _keep_voltage(
-    h: waves.Hearts, rows: dict[str, NDArray[np.intp]], rng: np.random.Generator
-) -> None:
-    """Hold normal hearts within the voltage criteria, and hypertrophied ones above one of them."""
-    qrs = measure.qrs_waveform(h)
-    r, s = qrs.max(axis=1), -qrs.min(axis=1)
-    sokolow = s[:, 2] + np.maximum(r[:, 6], r[:, 7])
-    avl = (qrs[..., 0] - qrs[..., 1] / 2).max(axis=1)
-    cornell = avl + s[:, 4]
-    excess = np.maximum(sokolow / 3.5, cornell / np.where(h.female, 2.0, 2.8))
-    factor = np.ones(len(h))
-    large = np.zeros(len(h), dtype=bool)
-    for name in ("left-ventricular-hypertrophy", "hypertrophic-cardiomyopathy-pattern"):
-        large[rows.get(name, np.zeros(0, int))] = True
-    aim = rng.uniform(1.0, 1.32, len(h))
-    factor[large] = np.maximum(aim[large] / excess[large], 0.85)
-    free = large.copy()
-    free[rows.get("high-qrs-voltage", np.zeros(0, int))] = True
-    held = ~free & (excess > 0.97) & (rng.random(len(h)) < 0.9)
-    factor[held] = rng.uniform(0.75, 0.96, int(held.sum())) / excess[held]
-    twelve = to_twelve(qrs.transpose(0, 2, 1))
-    total = twelve.max(axis=2) - twelve.min(axis=2)
-    limb, chest = total[:, :6].max(axis=1), total[:, 6:].max(axis=1)
-    small = rows.get("low-qrs-voltage", np.zeros(0, int))
-    factor[small] = np.minimum(0.5 / limb[small], 1.1 / chest[small]) * rng.uniform(
-        0.6, 0.95, len(small)
-    )
-    tall = rows.get("high-qrs-voltage", np.zeros(0, int))
-    reach = np.maximum(twelve[tall, :6].max(axis=(1, 2)) / 2.0, chest[tall] / 4.2)
-    factor[tall] = rng.uniform(1.05, 1.3, len(tall)) / reach
-    h.qrs[:, 0] *= factor[:, None, None].astype(np.float32)
-    normal = rows.get("normal-ecg", np.zeros(0, int))
-    three = np.maximum((r[:, 4] * factor)[normal], 0.02)
-    low = normal[three < 0.34]
-    lift = rng.uniform(0.34, 0.6, len(low)) / three[three < 0.34]
-    chest = h.qrs[low, 0, :, 3:5]
-    h.qrs[low, 0, :, 3:5] = np.where(chest > 0, chest * np.minimum(lift, 4)[:, None, None], chest)
 
 
 def _plans(

@@ -44,7 +44,6 @@ _NO_R_PROGRESSION = {
 _SINUS = {"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia", "sinus-arrhythmia"}
 _MEASURED_ANEW = {
     "low-qrs-voltage",
-    "high-qrs-voltage",
     "left-axis-deviation",
     "right-axis-deviation",
     "extreme-axis-deviation",

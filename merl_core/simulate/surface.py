@@ -1,5 +1,7 @@
 """What findings change in the leads themselves: infarction, ischemia, ST and T of other causes."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,11 +103,11 @@ def ischemia(territory: str) -> Effect:
         n = len(rows)
         pattern = np.clip(_varied(h, rows, territory, rng), -0.25, 1.2).astype(np.float32)
         kind = rng.random(n)
-        sink = np.where(kind < 0.25, rng.uniform(0, 0.04, n), rng.uniform(0.06, 0.17, n))
+        sink = np.where(kind < 0.25, rng.uniform(0, 0.05, n), rng.uniform(0.06, 0.19, n))
         h.st[rows, 0] -= pattern * sink[:, None].astype(np.float32)
         slope = np.where(kind > 0.5, rng.uniform(0.0, 0.08, n), 0.0)
         h.st_slope[rows] -= pattern * slope[:, None].astype(np.float32)
-        depth = np.where(kind > 0.8, rng.uniform(-0.05, 0.05, n), rng.uniform(0.10, 0.38, n))
+        depth = np.where(kind > 0.8, rng.uniform(-0.15, 0.05, n), rng.uniform(0.03, 0.34, n))
         _invert_t(h, rows, pattern, depth, np.ones(n))
 
     return effect
@@ -126,18 +128,37 @@ def subendocardial_injury(territory: str) -> Effect:
     return effect
 
 
+_DRAWN = (
+    "nonspecific",
+    "lateral",
+    "inferolateral",
+    "far_anterolateral",
+    "diffuse",
+    "anterior",
+    "inferior",
+)
+_DRAWN_SHARES = (0.25, 0.17, 0.15, 0.15, 0.08, 0.10, 0.10)
+
+
+def _drawn_territories(rows: Rows, rng: np.random.Generator) -> Iterator[tuple[str, Rows]]:
+    """Yield the rows of each territory, drawn for every row; the left lateral wall leads."""
+    choice = rng.choice(len(_DRAWN), len(rows), p=_DRAWN_SHARES)
+    for k, name in enumerate(_DRAWN):
+        some = rows[choice == k]
+        if len(some):
+            yield name, some
+
+
 def st_shift(low: float, high: float) -> Effect:
     """Return an ST shift of `low` to `high` mV in a territory drawn for each heart."""
 
     def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
-        names = ("anterior", "inferior", "lateral", "anterolateral", "inferolateral", "diffuse")
-        choice = rng.integers(0, len(names), len(rows))
-        for k, name in enumerate(names):
-            some = rows[choice == k]
-            if len(some):
-                pattern = np.clip(_varied(h, some, name, rng), 0, 1.2)
-                shift = rng.uniform(low, high, (len(some), 1))
-                h.st[some, 0] += (pattern * shift).astype(np.float32)
+        for name, some in _drawn_territories(rows, rng):
+            pattern = np.clip(_varied(h, some, name, rng), 0, 1.2)
+            shift = rng.uniform(low, high, (len(some), 1))
+            h.st[some, 0] += (pattern * shift).astype(np.float32)
+            if high < 0:
+                h.t[some, 0] *= 1 - np.minimum(pattern, 1) * rng.uniform(0, 1.2, (len(some), 1))
 
     return effect
 
@@ -153,16 +174,12 @@ def t_change(low: float, high: float, depth_low: float, depth_high: float) -> Ef
     """
 
     def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
-        names = ("anterior", "inferior", "lateral", "anterolateral", "inferolateral", "diffuse")
-        choice = rng.integers(0, len(names), len(rows))
-        for k, name in enumerate(names):
-            some = rows[choice == k]
-            if len(some):
-                where = np.clip(_varied(h, some, name, rng) * 1.2, 0, 1)
-                factor = rng.uniform(low, high, (len(some), 1))
-                depth = rng.uniform(depth_low, depth_high, (len(some), 1))
-                h.t[some, 0] = h.t[some, 0] * (1 - where * (1 - factor)) - where * depth
-                h.t_late[some] *= 1 - where
+        for name, some in _drawn_territories(rows, rng):
+            where = np.clip(_varied(h, some, name, rng) * 1.2, 0, 1)
+            factor = rng.uniform(low, high, (len(some), 1))
+            depth = rng.uniform(depth_low, depth_high, (len(some), 1))
+            h.t[some, 0] = h.t[some, 0] * (1 - where * (1 - factor)) - where * depth
+            h.t_late[some] *= 1 - where
 
     return effect
 
@@ -258,7 +275,7 @@ def digitalis(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Scooped ST depression where R is tall, low T, short QT."""
     n = len(rows)
     sign = np.clip(h.qrs[rows, 0].mean(axis=1) * 6, -0.5, 1.0)
-    depth = rng.uniform(0.07, 0.17, (n, 1))
+    depth = rng.uniform(0.09, 0.20, (n, 1))
     h.st[rows, 0] -= (sign * depth * 0.55).astype(np.float32)
     h.st_slope[rows] -= (sign * depth * 0.75).astype(np.float32)
     h.t[rows, 0] *= rng.uniform(0.15, 0.6, (n, 1)).astype(np.float32)
@@ -375,9 +392,8 @@ def poor_r_progression(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
 
 def pathological_q(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Q waves of 40 ms and more in one territory, T untouched."""
-    names = ("anteroseptal", "inferior", "lateral", "high_lateral")
-    choice = rng.integers(0, len(names), len(rows))
-    for k, name in enumerate(names):
+    choice = rng.choice(4, len(rows), p=[0.18, 0.55, 0.15, 0.12])
+    for k, name in enumerate(("anteroseptal", "inferior", "lateral", "high_lateral")):
         some = rows[choice == k]
         if len(some):
             _necrosis(h, some, _varied(h, some, name, rng), rng.uniform(0.6, 0.95, len(some)))

@@ -46,6 +46,8 @@ Chosen so that the projected beat resembles the mean of 771 normal records of PT
 NORMAL_T = np.array([0.265, 0.113, -0.139], dtype=np.float32)
 NORMAL_T_LOCAL = np.array([0.06, 0.01, -0.06, 0.085, -0.005, -0.06, -0.02, 0.035], dtype=np.float32)
 NORMAL_ST = np.array([0.0, -0.018, 0.037, 0.075, 0.045, 0.01, -0.005, -0.01], dtype=np.float32)
+AGED_ST = np.array([-0.022, -0.018, 0.015, 0.015, 0.005, -0.018, -0.028, -0.025], dtype=np.float32)
+"""What the ST segment has lost at the age of 80, beside 55."""
 RIGHT_ATRIUM = np.array([0.087, 0.062, -0.043], dtype=np.float32)
 LEFT_ATRIUM = np.array([0.065, 0.022, 0.052], dtype=np.float32)
 
@@ -129,6 +131,8 @@ def random_hearts(
     by_age = np.zeros((n, 3, 3), dtype=np.float32)
     by_age[:, 0, 0] = by_age[:, 1, 1] = cos
     by_age[:, 0, 1], by_age[:, 1, 0], by_age[:, 2, 2] = -sin, sin, 1
+    steadier = 0.5 * np.eye(3) + 0.5 * turn.transpose(0, 2, 1)
+    t_vector[:, 0] = np.einsum("nij,nj->ni", steadier, t_vector[:, 0])
     size = np.exp(0.20 * rng.normal(size=n)) * np.where(female, 0.92, 1.04)
     p_part = np.stack([RIGHT_ATRIUM, LEFT_ATRIUM]) * np.exp(0.22 * rng.normal(size=(n, 2, 1)))
     p_vector = np.zeros((n, 2, 2, 3), dtype=np.float32)
@@ -179,6 +183,8 @@ def project(hearts: Hearts, rng: np.random.Generator) -> None:
     hearts.t[:, 0] += hearts.t_local * gain[:, None]
     early = np.where(hearts.female, 0.6, 1.2) * np.exp(0.4 * rng.normal(size=n))
     hearts.st[:, 0] += NORMAL_ST * early[:, None] + 0.008 * rng.normal(size=(n, 8))
+    late = np.clip(hearts.age - 55, 0, 35) / 25 * np.exp(0.5 * rng.normal(size=n))
+    hearts.st[:, 0] += late[:, None] * AGED_ST
     hearts.u += np.abs(hearts.t[:, 0]) * 0.05 * np.abs(rng.normal(size=(n, 1)))
     atrial = hearts.field.copy()
     atrial[:, 2:] *= ATRIAL_CHEST_GAIN[:, None]
