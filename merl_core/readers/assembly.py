@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from merl_core.errors import InvalidRecordError
 from merl_core.records import DeviceReport, Record, RecordWarning, canonical_lead
 
-MAX_VALUES = 100_000_000
-"""Samples over all leads: 400 MB, or 23 hours of 12 leads at 100 Hz."""
+MAX_VALUES = 32_000_000
+"""Samples over all leads: 90 minutes of 12 leads at 500 Hz, a day of three at 120 Hz."""
+MAX_VALUES_PER_BYTE = 20
+"""Of a compressed file. ECGs reach 2; only flat signals, or bombs, more than 20."""
+_ALWAYS_READ = 1_000_000
 MIN_FS, MAX_FS = 20.0, 50_000.0
 PLAUSIBLE_SPAN_MV = (0.15, 8.0)
 """Median over leads of the range that holds 99 % of a lead's samples: 0.41 to 3.9 in 300 records
@@ -79,10 +82,21 @@ def millivolts_per(unit: str) -> float | None:
     return _MILLIVOLTS.get(key) or _MILLIVOLTS.get(key.removesuffix("s"))
 
 
-def check_count(n_values: int) -> None:
-    """Refuse a recording of more values than are read, before memory is taken for it."""
-    if n_values > MAX_VALUES:
-        msg = f"the recording holds {n_values} values; up to {MAX_VALUES} are read"
+def check_count(n_values: int, packed_bytes: int | None = None) -> None:
+    """Refuse a recording of more values than are read, before memory is taken for it.
+
+    Args:
+        n_values: As the file declares, over all leads.
+        packed_bytes: Size of the file if it is compressed, to notice what unpacks to far more.
+
+    Raises:
+        InvalidRecordError: `too_large`.
+    """
+    limit = MAX_VALUES
+    if packed_bytes is not None:
+        limit = min(limit, max(_ALWAYS_READ, MAX_VALUES_PER_BYTE * packed_bytes))
+    if n_values > limit:
+        msg = f"the recording declares {n_values} values; up to {limit} are read"
         raise InvalidRecordError(msg, code="too_large")
 
 

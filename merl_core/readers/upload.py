@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
-from xml.etree.ElementTree import ParseError
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
 
 from merl_core.errors import InvalidRecordError
+from merl_core.readers.xml_check import checked_root
 
 MAX_UNPACKED_BYTES = 512 * 2**20
 MAX_MEMBERS = 1000
@@ -54,20 +51,11 @@ class Part:
         """Local name of the XML root element, or an empty string if this is not XML.
 
         Raises:
-            InvalidRecordError: The document declares entities (a way to exhaust or to spy).
+            InvalidRecordError: The document declares entities (a way to exhaust or to spy), or is
+                nested or split beyond any recording.
         """
         start = self.head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00")
-        if not start.startswith(b"<"):
-            return ""
-        try:
-            for _, element in iterparse(io.BytesIO(self.content), events=("start",)):
-                return str(element.tag).rpartition("}")[2]
-        except DefusedXmlException as error:
-            msg = f"{self.name!r} declares XML entities, which are not read: {error}"
-            raise InvalidRecordError(msg, code="unsafe_file") from error
-        except (ParseError, ValueError, LookupError):
-            return ""
-        return ""
+        return checked_root(self.name, self.content) if start.startswith(b"<") else ""
 
     @cached_property
     def text(self) -> str:

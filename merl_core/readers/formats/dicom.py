@@ -38,6 +38,8 @@ _MEASUREMENTS = {
     "heart rate": "heart_rate_bpm", "atrial heart rate": "atrial_rate_bpm",
 }  # fmt: skip
 _MIN_PADDED_S = 0.1
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""Transfer syntax whose unpacked size nobody declares."""
 
 
 def _recognises(part: Part) -> bool:
@@ -49,6 +51,9 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
+    if _DEFLATED in part.head:
+        msg = "the DICOM file is deflated as a whole; save it with explicit or implicit VR"
+        raise InvalidRecordError(msg)
     with findings.library_warnings():
         dataset = pydicom.dcmread(io.BytesIO(part.content), force=True)
         groups = _original_groups(dataset, findings)

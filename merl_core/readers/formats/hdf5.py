@@ -31,7 +31,7 @@ def _read(part: Part) -> Record:
         objects: list[tuple[str, Any]] = [("", file)]
         file.visititems(lambda name, item: _collect(objects, name, item))
         datasets = [(name, item) for name, item in objects if isinstance(item, h5py.Dataset)]
-        check_count(sum(item.size or 0 for _, item in datasets))
+        check_count(sum(item.size or 0 for _, item in datasets), len(part.content))
         for name, item in objects:
             arrays.update(_attributes(name, item))
         for name, item in datasets:

@@ -3,6 +3,7 @@
 import io
 import math
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from merl_core.readers.upload import Part
 from merl_core.records import Record
 
 _MAX_DEPTH = 4
+_HEADER_BYTES = 128
+_COMPRESSED = 15
+"""Data type miCOMPRESSED of the MAT-file format, level 5."""
 
 
 def _recognises(part: Part) -> bool:
@@ -37,6 +41,7 @@ def _is_version_4(part: Part) -> bool:
 def _read(part: Part) -> Record:
     findings = Findings()
     with findings.library_warnings():
+        check_count(_unpacked_bytes(part.content) // 2, len(part.content))
         stream: Any = io.BytesIO(part.content)
         listing = scipy.io.whosmat(stream)
         check_count(sum(math.prod(shape) for _, shape, _ in listing))
@@ -45,6 +50,23 @@ def _read(part: Part) -> Record:
     arrays: dict[str, Any] = {}
     _flatten(content, "", arrays, 0)
     return named_arrays_to_record(arrays, "mat", findings, hint=part.name)
+
+
+def _unpacked_bytes(content: bytes) -> int:
+    """Return how many bytes the variables declare, the compressed ones by their first bytes."""
+    if not content.startswith(b"MATLAB 5.0"):
+        return len(content)
+    order = ">" if content[126:128] == b"MI" else "<"
+    total, at = 0, _HEADER_BYTES
+    while at + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}2I", content, at)
+        if kind == _COMPRESSED:
+            tag = zlib.decompressobj().decompress(content[at + 8 : at + 8 + size], 8)
+            total += struct.unpack(f"{order}2I", tag)[1]
+        else:
+            total += size
+        at += 8 + size
+    return total
 
 
 def _flatten(value: dict[str, Any], prefix: str, found: dict[str, Any], depth: int) -> None:

@@ -36,7 +36,7 @@ def _read_npz(part: Part) -> Record:
     arrays: dict[str, Any] = {}
     with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
         members = archive.infolist()
-        check_count(sum(info.file_size for info in members) // 8)
+        check_count(sum(info.file_size for info in members) // 2, len(part.content))
         if len(members) > MAX_MEMBERS:
             msg = f"{part.name!r} holds {len(members)} arrays; {MAX_MEMBERS} are read"
             raise InvalidRecordError(msg, code="too_large")

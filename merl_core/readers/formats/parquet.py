@@ -25,7 +25,8 @@ def _read(part: Part) -> Record:
     findings = Findings()
     try:
         file = pq.ParquetFile(io.BytesIO(part.content))
-        check_count(file.metadata.num_rows * file.metadata.num_columns)
+        n_values = file.metadata.num_rows * file.metadata.num_columns
+        check_count(n_values, len(part.content))
         table = file.read(use_threads=False)
     except pa.ArrowException as error:
         msg = f"the Parquet file cannot be read: {str(error)[:200]}"

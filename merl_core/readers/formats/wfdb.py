@@ -219,7 +219,7 @@ def _available_share(name: str, size: int, entries: list[_SignalFile], sig_len: 
         msg = f"signal file {name!r} has no samples in a frame"
         raise InvalidRecordError(msg)
     if fmt in _FLAC_FORMATS:
-        check_count(per_frame * sig_len)
+        check_count(per_frame * sig_len, size)
         return 1.0
     if fmt not in _BYTES_PER_SAMPLE:
         msg = f"signal file {name!r} is of the unknown WFDB format {fmt}"

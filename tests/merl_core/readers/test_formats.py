@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pydicom
 import pytest
+import scipy.io
 from pydicom.dataset import Dataset
 
 from benchmarks import ecg_files
@@ -335,6 +336,26 @@ def test_a_declared_hdf5_size_is_checked_before_reading() -> None:
         file.create_dataset("ecg", shape=(12, 10**11), dtype="f8", chunks=(1, 1000))
 
     assert refusal(hdf5_with(huge)) == "too_large"
+
+
+def zeros_in(kind: str) -> bytes:
+    """A small file that unpacks to 96 MB of zeros."""
+    zeros = np.zeros((12, 1_000_000))
+    out = io.BytesIO()
+    if kind == "npz":
+        np.savez_compressed(out, ecg=zeros)
+    elif kind == "mat":
+        scipy.io.savemat(out, {"a": {"val": zeros}}, do_compression=True)
+    else:
+        return hdf5_with(lambda file: file.create_dataset("ecg", data=zeros, compression="gzip"))[
+            "a.h5"
+        ]
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["npz", "mat", "hdf5"])
+def test_a_small_file_that_unpacks_to_far_more_is_refused(kind: str) -> None:
+    assert refusal({"a": zeros_in(kind)}) == "too_large"
 
 
 def test_a_huge_hdf5_attribute_is_passed_over() -> None:

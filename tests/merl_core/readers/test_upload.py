@@ -9,7 +9,7 @@ import pytest
 from benchmarks.ecg_files import microvolts, wfdb_files, zipped
 from merl_core.errors import InvalidRecordError
 from merl_core.readers import read_files
-from merl_core.readers.upload import MAX_MEMBERS
+from merl_core.readers.upload import MAX_MEMBERS, Part
 
 RECORD = wfdb_files(microvolts(250, 4), 250, "16")
 
@@ -92,6 +92,25 @@ def test_nothing_sent_is_refused() -> None:
 )
 def test_xml_that_declares_entities_is_refused(document: str) -> None:
     assert refusal({"a.xml": document.encode()}) == "unsafe_file"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<RestingECG>" + "<a>" * 100_000,
+        "<AnnotatedECG>" + "<a/>" * 600_000 + "</AnnotatedECG>",
+        "<CardiologyXML " + " ".join(f'a{i}="1"' for i in range(10_000)) + "/>",
+    ],
+    ids=["deep", "long", "wide"],
+)
+def test_xml_beyond_any_recording_is_refused(document: str) -> None:
+    assert refusal({"a.xml": document.encode()}) == "unsafe_file"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1", "cp1252"])
+def test_the_root_of_xml_is_found_in_any_encoding(encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><x:ä xmlns:x="urn:a"/>'
+    assert Part("a.xml", text.encode(encoding)).root_tag == "ä"
 
 
 def test_xml_of_another_kind_is_no_known_format() -> None:
