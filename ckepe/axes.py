@@ -124,3 +124,12 @@ def opposing_axis(one: str, other: str) -> str | None:
 def same_poles(one: str, other: str) -> bool:
     """Return whether two texts name exactly the same poles: needed before a fuzzy match counts."""
     return poles(one) == poles(other)
+
+
+_ROMAN_NUMERALS: Final = frozenset({"i", "ii", "iii", "iv"})
+
+
+def numerals(text: str) -> list[str]:
+    """Return the numbers of a text, Roman ones too: `type I` and `type II` are not alike."""
+    words = normalize_name(text).split()
+    return sorted(w for w in words if w.isdigit() or w in _ROMAN_NUMERALS)

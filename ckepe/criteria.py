@@ -59,6 +59,7 @@ _RELATED: Final = {
 """Feature -> features that say a part of the same: asked for one, the other supports it."""
 _MOST_LEADS: Final = 0.6
 _TOLERANCE: Final = 0.05
+_MOST_TIMES: Final = 5.0
 
 
 class Fit(Enum):
@@ -120,7 +121,9 @@ def fit_mention(mention: Mention, claim: Claim, criterion: Criterion) -> Fit:
         return Fit.ELSEWHERE
     if opposing_axis(claim.text, criterion.text) in _WORD_AXES:
         return Fit.OPPOSED
-    if mention.direction is not None and not claim.spans:
+    if not claim.leads and leads == ("aVR",):
+        return Fit.NONE  # what is so in aVR alone is not so in general
+    if mention.direction is not None and not claim.spans and criterion.value is not None:
         return _fit_direction(mention.direction, criterion)
     return _fit_range(claim.spans, criterion)
 
@@ -160,6 +163,9 @@ def _fit_across(mention: Mention, claim: Claim, criterion: Criterion, leads: Seq
             return Fit.ELSEWHERE
         spans = (criterion_span(criterion),) if sign == mention.feature else claim.spans
         stated = [s for s in spans if s is not None and s.unit == implied.unit]
+        if not stated and mention.direction in ("up", "down"):
+            says_more = math.isinf(implied.high)
+            return Fit.MET if says_more == (mention.direction == "up") else Fit.OPPOSED
         if not stated:
             return Fit.NONE if mention.is_negated else Fit.MET
         agrees = implied.overlaps(stated[0]) and implied.contains(stated[0], 0.2)
@@ -181,10 +187,16 @@ def _fit_range(spans: Iterable[Span], criterion: Criterion) -> Fit:
         return Fit.MET
     span = stated[0]
     if expected.contains(span, _TOLERANCE):
-        return Fit.MET
+        return Fit.OPPOSED if _is_absurd(expected, span) else Fit.MET
     if not expected.overlaps(span):
         return Fit.OPPOSED
     return Fit.MET if _share_an_end(expected, span) else Fit.LOOSER
+
+
+def _is_absurd(expected: Span, span: Span) -> bool:
+    """Whether a value lies so far beyond a limit that it must be an error: a Q wave of 400 ms."""
+    has_lower_limit = math.isfinite(expected.low) and math.isinf(expected.high)
+    return has_lower_limit and 0 < _MOST_TIMES * expected.low < span.low
 
 
 def _share_an_end(expected: Span, span: Span) -> bool:

@@ -74,12 +74,21 @@ class Resolver:
         for key in sorted(fitting, key=lambda k: (-len(k.split()), k)):
             rest = words - frozenset(key.split())
             heads = self._knowledge_base.by_alias(key)
+            same = tuple(h for h in heads if rest <= self._words_of(h))
+            if same:
+                return Resolution(same, key, 0.95)
             kept = tuple(
                 h for h in heads if are_qualifiers(rest, self._knowledge_base.concepts[h].kind)
             )
             if kept:
                 return Resolution(kept, key, 0.9, is_qualified=True)
         return None
+
+    def _words_of(self, head: str) -> frozenset[str]:
+        """All words of a concept's own names, numbers left out: they tell kinds apart."""
+        names = self._knowledge_base.concepts[head].names
+        words = {w for name in names for w in word_key(name).split()}
+        return frozenset(w for w in words if len(w) > 3 and w.isalpha())
 
     @cached_property
     def _keys_by_word(self) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import bm25s
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from ckepe.axes import opposing_axis
+from ckepe.axes import numerals, opposing_axis
 from ckepe.criteria import Fit, fit_mention, read_claim
 from ckepe.index import DenseIndex
 from knowledge_sources.concept import Criterion
@@ -262,7 +262,8 @@ class HybridRetriever:
 
 def _spelling_score(query: str, match: str, ratio: float) -> float:
     """Likeness of spelling from 0 to 1; names that differ in an opposing word are not alike."""
-    if ratio >= _SAME_SPELLING and opposing_axis(query, match) is None:
+    is_alike = opposing_axis(query, match) is None and numerals(query) == numerals(match)
+    if ratio >= _SAME_SPELLING and is_alike:
         return ratio / 100
     return ratio / 100 * 0.6
 

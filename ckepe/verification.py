@@ -8,9 +8,10 @@ takes part.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
-from ckepe.axes import opposing_axis, poles, same_poles
+from ckepe.axes import numerals, opposing_axis, poles, same_poles
 from ckepe.criteria import (
     Claim,
     Fit,
@@ -20,20 +21,23 @@ from ckepe.criteria import (
     measures_same,
     read_claim,
 )
+from ckepe.modifiers import QUALIFIERS
 from ckepe.phrases import (
     Mention,
     criterion_span,
+    features,
     find_features,
     find_leads,
     find_quantities,
     split_phrase,
     without_leads,
+    without_quantities,
 )
 from ckepe.prompt_set import Evidence, Relation
 from ckepe.resolution import Resolution, Resolver
 from knowledge_sources.concept import Concept, Criterion
 from knowledge_sources.knowledge_base import KnowledgeBase
-from knowledge_sources.naming import normalize_name
+from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
 
 NearTexts = Callable[[str], Sequence[tuple[str, float]]]
 """The knowledge's texts nearest in meaning to a text, with cosines, best first."""
@@ -45,7 +49,7 @@ _PARAPHRASE: Final = 0.86
 _LONGEST: Final = 30
 _CHAT: Final = re.compile(
     r"\b(?:sure|here (?:is|are)|as an ai|i cannot|i can't|please|sorry|of course|certainly"
-    r"|sub-?types|attributes of|the following|let me|hope this|ignore (?:the|all|previous)"
+    r"|sub-?types|attributes of|the following:|let me|hope this|ignore (?:the|all|previous)"
     r"|in summary|note that|scp-ecg statements?|umls)\b|[?!]|https?:",
     re.IGNORECASE,
 )
@@ -311,6 +315,10 @@ class Verifier:
                 if m.feature not in _CONTEXT or v.relation in (Relation.OPPOSITE, *_ACCEPTED)
             ] or verdicts  # fmt: skip
         judged = _all_or_first_refused(phrase, verdicts)
+        strange = self._strange_words(phrase)
+        if judged.is_accepted and strange:
+            reason = f"No source speaks of {strange[0]!r} on an ECG."
+            return Verdict(phrase, Relation.UNKNOWN, (), reason)
         if judged.is_accepted and not _quantities_belong(claim, criteria):
             reason = f"No criterion of {of} has a limit in the unit that it names."
             return Verdict(phrase, Relation.UNKNOWN, (), reason)
@@ -339,6 +347,27 @@ class Verifier:
                     return Verdict(phrase, relation, evidence, reason)
         return self._foreign_claim(phrase, mention, claim, of)
 
+    def _strange_words(self, phrase: str) -> list[str]:
+        """Words that no source uses and that do not merely qualify: they say something unproven."""
+        plain = without_quantities(without_leads(phrase))
+        words = expand_acronyms(normalize_name(plain)).split()
+        return [
+            w for w in words
+            if len(w) > 2 and w.isalpha() and w not in self._vocabulary and w not in QUALIFIERS
+        ]  # fmt: skip
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        texts = [f.names for f in features().values()]
+        for concept in self.knowledge_base.concepts.values():
+            texts.append(concept.names)
+            texts.append(tuple(c.text for c in concept.criteria))
+            texts.append((concept.definition or "",))
+        words = {
+            w for group in texts for t in group for w in expand_acronyms(normalize_name(t)).split()
+        }
+        return frozenset(words | _PLAIN_WORDS)
+
     def _foreign_claim(self, phrase: str, mention: Mention, claim: Claim, of: str) -> Verdict:
         for head in self.knowledge_base.heads():
             for criterion in self._cluster_criteria(head):
@@ -363,11 +392,18 @@ class Verifier:
                 break
             if text not in names and text not in criteria:
                 continue
+            if text in names and not self._merely_rewords(phrase, names):
+                continue
             if same_poles(phrase, text) and _same_facts(phrase, text):
                 evidence = (self._evidence(criteria.get(text, target), text, score),)
                 relation = Relation.SAME if text in names else Relation.ATTRIBUTE
                 return Verdict(phrase, relation, evidence, f"Says in other words: {text}.")
         return None
+
+    def _merely_rewords(self, phrase: str, names: Iterable[str]) -> bool:
+        """Whether every word of the phrase is in one of the names, or merely qualifies."""
+        known = {w for name in names for w in word_key(name).split()}
+        return set(word_key(phrase).split()) <= known | QUALIFIERS
 
     def _unknown(self, phrase: str) -> Verdict:
         reason = f"No source has {phrase!r}, neither as a name nor as a criterion."
@@ -393,6 +429,20 @@ _FIT_VERDICTS: Final = (
     (Fit.LOOSER, Relation.BROADER, "Says less than the criterion of {of}: {text}."),
     (Fit.ELSEWHERE, Relation.OTHER_CONDITION, "In other leads than {of} demands: {text}."),
 )
+_PLAIN_LINES: Final = (
+    "visible identifiable discernible recognizable seen noted contiguous adjacent",
+    "consecutive neighbouring characteristic appearance looking resembling like shaped",
+    "resulting caused often usually sometimes mostly mainly about approximately roughly",
+    "around least most more less each every any all some both either same other than very",
+    "only also because during after before between within from into over under above",
+    "below exceeding greater longer shorter wider narrower taller deeper higher lower",
+    "larger smaller equal square box beat minute second millimeter millivolt adult",
+    "patient male female men women years person",
+)
+_PLAIN_WORDS: Final = frozenset(
+    normalize_name(word) for line in _PLAIN_LINES for word in line.split()
+)
+"""Plain words that need no source."""
 _ACCEPTED: Final = (Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE)
 _CONTEXT: Final = frozenset({"p_wave", "premature_beat", "rr_regular", "st_change", "t_change"})
 """Features that a phrase may name beside what it is about: `spike followed by a P wave`."""
@@ -464,17 +514,10 @@ def _refuse_form(phrase: str) -> Verdict | None:
 
 def _same_facts(one: str, other: str) -> bool:
     """Whether two texts name the same numbers and compatible leads and ranges."""
-    if _numerals(one) != _numerals(other):
+    if numerals(one) != numerals(other):
         return False
     leads, others = set(find_leads(one)), set(find_leads(other))
     numbers, other_numbers = find_quantities(one), find_quantities(other)
     return (not leads or not others or leads <= others) and (
         not numbers or not other_numbers or numbers == other_numbers
     )
-
-
-def _numerals(text: str) -> list[str]:
-    return sorted(w for w in normalize_name(text).split() if w.isdigit() or w in _ROMAN_NUMERALS)
-
-
-_ROMAN_NUMERALS: Final = frozenset({"i", "ii", "iii", "iv"})
