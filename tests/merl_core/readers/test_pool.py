@@ -1,6 +1,7 @@
 """ReaderPool: same records as in this process, limits kept, hostile files survived."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,3 +60,30 @@ def test_a_file_that_needs_too_much_memory_is_refused() -> None:
             pool.read({"a.csv": CSV * 100})
         assert caught.value.code == "limit_exceeded"
         assert pool.read({"a.csv": CSV}).sig_len == 5000
+
+
+def test_a_child_that_dies_is_replaced() -> None:
+    with ReaderPool() as pool:
+        pool.start()
+        child = pool._idle.queue[0]._process
+        assert child is not None
+        child.kill()
+        child.wait()
+        with pytest.raises(InvalidRecordError, match="died") as caught:
+            pool.read({"a.csv": CSV})
+        assert caught.value.code == "reader_died"
+        assert pool.read({"a.csv": CSV}).sig_len == 5000
+
+
+def test_a_child_sees_no_settings_of_its_parent(
+    pool: ReaderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MERL_SECRET", "key")
+    with ReaderPool() as fresh:
+        fresh.start()
+        child = fresh._idle.queue[0]._process
+        assert child is not None
+        environment = Path(f"/proc/{child.pid}/environ")
+        if not environment.exists():
+            pytest.skip("needs /proc")
+        assert b"MERL_SECRET" not in environment.read_bytes()

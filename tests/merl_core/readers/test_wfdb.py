@@ -113,3 +113,31 @@ def test_two_records_in_one_upload_are_refused() -> None:
     other = {name.replace("rec", "two"): content for name, content in RECORD.items()}
     other["two.hea"] = other["two.hea"].replace(b"rec", b"two")
     assert refusal({**RECORD, **other}) == "several_records"
+
+
+def test_segments_of_varying_leads_leave_the_missing_ones_open() -> None:
+    files = segments((500, 700))
+    lines = files["s1.hea"].decode().splitlines()
+    files["s1.hea"] = "\n".join(["s1 11 250 700", *lines[2:]]).encode()
+    files["s1.dat"] = UV[1:, :700].T.astype("<i2").tobytes()
+    layout = ["lay 12 250 0", *(f"~ 0 1000(0)/mV 16 0 0 0 0 {lead}" for lead in LEADS)]
+    files["lay.hea"] = "\n".join(layout).encode()
+    files["multi.hea"] = b"multi/3 12 250 1200\nlay 0\ns0 500\ns1 700\n"
+    record = read_files(files)
+    assert record.leads == LEADS
+    assert np.isnan(record.signal[0, 500:]).all()
+    assert np.isfinite(record.signal[1:]).all()
+
+
+def test_a_slower_signal_beside_the_leads_is_left_out() -> None:
+    lines = RECORD["rec.hea"].decode().splitlines()
+    two = [line.replace("16 1000.0", "16x4 1000.0") for line in lines[1:3]]
+    header = ["rec 3 250 500", *two, "rec.dat 16 1000.0(0)/mV 16 0 0 0 0 RESP"]
+    frames = [[*np.repeat(UV[:2, i], 4).tolist(), 7] for i in range(500)]
+    files = {
+        "rec.hea": "\n".join(header).encode(),
+        "rec.dat": np.array(frames).astype("<i2").tobytes(),
+    }
+    record = read_files(files)
+    assert (record.leads, record.fs, record.sig_len) == (("I", "II"), 1000, 2000)
+    assert np.allclose(record.signal, np.repeat(UV[:2, :500], 4, axis=1) / 1000)
