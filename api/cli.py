@@ -15,6 +15,7 @@ from api import __version__
 from api.errors import KNOWN_ERRORS, problem_of
 from api.settings import load_settings
 from ckepe.cli import knowledge_app, prompts_app
+from merl_core.cli import app as model_app
 
 if TYPE_CHECKING:
     from api.schemas import ClassifyAnswer
@@ -40,6 +41,7 @@ def _print_version(wanted: bool) -> None:
 
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(model_app)
 
 
 @app.callback()

@@ -1,5 +1,6 @@
 """Engine: a checkpoint ready for inference; records and prompts in, scores out."""
 
+import copy
 import hashlib
 import math
 from collections import OrderedDict
@@ -12,10 +13,13 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from merl_core.checkpoint import Checkpoint, load_checkpoint
 from merl_core.encoders.text import MODEL_SHA256, SentenceEncoder
 from merl_core.errors import CheckpointError, InvalidRecordError
+from merl_core.model import MerlModel
 from merl_core.preprocess import merl_minmax, prepare
 from merl_core.records import Record, RecordWarning
 from merl_core.zero_shot import join_windows, percentiles
@@ -80,7 +84,7 @@ class Engine:
         self.checkpoint = checkpoint
         self.config = checkpoint.config.model
         self._device = _choose_device(device)
-        self._model = checkpoint.model.to(self._device)
+        self._model = fuse_batch_norm(checkpoint.model).to(self._device)
         self._text_folder = text_folder
         self._sentences: SentenceEncoder | None = None
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -208,6 +212,26 @@ class Engine:
             )
             raise CheckpointError(msg)
         return SentenceEncoder(self._text_folder, device=str(self._device))
+
+
+def fuse_batch_norm(model: MerlModel) -> MerlModel:
+    """Return a copy in eval mode with each batch normalisation folded into its convolution.
+
+    The features are the same to float32 rounding; the forward has a third fewer passes over
+    memory.
+    """
+    fused = copy.deepcopy(model).eval()
+    for module in fused.modules():
+        names = dict(module.named_children())
+        for name, norm in names.items():
+            if not isinstance(norm, nn.BatchNorm1d):
+                continue
+            before = f"conv{name[2:]}" if name.startswith("bn") else str(int(name) - 1)
+            conv = names.get(before)
+            if isinstance(conv, nn.Conv1d):
+                setattr(module, before, fuse_conv_bn_eval(conv, norm))
+                setattr(module, name, nn.Identity())
+    return fused
 
 
 def _choose_device(name: str) -> torch.device:

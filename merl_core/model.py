@@ -17,6 +17,7 @@ from merl_core.encoders.resnet1d import (
     StatisticsPool,
 )
 from merl_core.encoders.text import MODEL_SHA256
+from merl_core.encoders.vit1d import PAPER_VITS, ViT1d
 from merl_core.records import STANDARD_LEADS
 
 MERL_LEADS: Final = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -46,8 +47,10 @@ class SignalConfig(_Strict):
 
 
 class EcgConfig(_Strict):
-    """The ECG tower."""
+    """The ECG tower: a residual network, or one of the paper's transformers."""
 
+    vit: Literal["vit_tiny", "vit_small", "vit_middle", "vit_base"] | None = None
+    """Takes the place of the residual network and of its pooling head."""
     block: Block = "basic"
     depths: tuple[int, ...] = (2, 2, 2, 2)
     widths: tuple[int, ...] = PAPER_WIDTHS
@@ -76,6 +79,10 @@ class TextConfig(_Strict):
     dropout: float = 0.0
 
 
+MEDCPT: Final = TextConfig(model="ncbi/MedCPT-Query-Encoder", sha256="", width=768, hidden=256)
+"""The paper's text model: Med-CPT's query encoder, its pooled output."""
+
+
 class ModelConfig(_Strict):
     """Everything that decides what a model computes."""
 
@@ -96,54 +103,76 @@ class MerlModel(nn.Module):
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ModelConfig()
-        ecg, embed_dim = config.ecg, config.embed_dim
-        self.ecg_encoder = ResNet1d(
-            len(config.signal.leads),
+        n_pooled = self._build_ecg_tower(config)
+        self.linear1 = nn.Linear(n_pooled, config.embed_dim, bias=False)
+        self.linear2 = nn.Linear(n_pooled, config.embed_dim, bias=False)
+        text = config.text
+        hidden = text.hidden
+        self.proj_t = nn.Sequential(
+            nn.Linear(text.width, hidden), nn.GELU(), nn.Linear(hidden, config.embed_dim)
+        )
+        self.text_dropout = nn.Dropout(text.dropout)
+        self.logit_scale = nn.Parameter(torch.tensor(1 / 0.07))
+
+    def _build_ecg_tower(self, config: ModelConfig) -> int:
+        """Make the encoder and its head; return the length of the pooled feature."""
+        ecg, embed_dim, n_leads = config.ecg, config.embed_dim, len(config.signal.leads)
+        self.ecg_encoder: nn.Module
+        if ecg.vit is not None:
+            width, n_heads = PAPER_VITS[ecg.vit]
+            self.ecg_encoder = ViT1d(n_leads, config.signal.sig_len, width=width, n_heads=n_heads)
+            self.proj_e = nn.Sequential(
+                nn.Linear(width, embed_dim),
+                nn.BatchNorm1d(embed_dim),
+                nn.ReLU(),
+                nn.Linear(embed_dim, embed_dim),
+                nn.BatchNorm1d(embed_dim),
+            )
+            return width
+        encoder = ResNet1d(
+            n_leads,
             block=ecg.block,
             depths=ecg.depths,
             widths=ecg.widths,
             kernel_size=ecg.kernel_size,
             stem_kernel_size=ecg.stem_kernel_size,
         )
-        n_out = self.ecg_encoder.n_out
+        self.ecg_encoder = encoder
         if ecg.pool == "attention":
-            self.downconv = nn.Conv1d(n_out, embed_dim, 1)
+            self.downconv = nn.Conv1d(encoder.n_out, embed_dim, 1)
             n_positions = math.ceil(config.signal.sig_len / _STRIDE)
             self.att_pool_head = AttentionPool(n_positions, embed_dim, ecg.n_heads)
         else:
-            self.pool = StatisticsPool(n_out, embed_dim, ecg.n_heads, ecg.dropout)
-        self.linear1 = nn.Linear(embed_dim, embed_dim, bias=False)
-        self.linear2 = nn.Linear(embed_dim, embed_dim, bias=False)
-        text = config.text
-        hidden = text.hidden
-        self.proj_t = nn.Sequential(
-            nn.Linear(text.width, hidden), nn.GELU(), nn.Linear(hidden, embed_dim)
-        )
-        self.text_dropout = nn.Dropout(text.dropout)
-        self.logit_scale = nn.Parameter(torch.tensor(1 / 0.07))
+            self.pool = StatisticsPool(encoder.n_out, embed_dim, ecg.n_heads, ecg.dropout)
+        return embed_dim
 
-    def project_ecg(self, x: Tensor) -> Tensor:
-        """Return ECG features of shape (B, D), not normalised, for windows (B, L, T)."""
-        h = self.ecg_encoder(x)  # (B, C, T')
-        out: Tensor
+    def project_ecg(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pooled and the projected ECG feature of windows (B, L, T).
+
+        The projected one, (B, D), is what meets the text; the pooled one, (B, D'), is what the
+        two views of `uma_views` are made of. Neither is normalised.
+        """
+        h = self.ecg_encoder(x)
+        if self.config.ecg.vit is not None:
+            return h, self.proj_e(h)
         if self.config.ecg.pool == "attention":
-            out = self.att_pool_head(self.downconv(h))
-        else:
-            out = self.pool(h, _is_recorded(x, h.shape[-1]))
-        return out
+            h = self.downconv(h)  # (B, D, T')
+            return h.mean(dim=-1), self.att_pool_head(h)
+        projected = self.pool(h, _is_recorded(x, h.shape[-1]))
+        return projected, projected
 
     def encode_ecg(self, x: Tensor) -> Tensor:
         """Return normalised ECG features of shape (B, D) for windows of shape (B, L, T)."""
-        return F.normalize(self.project_ecg(x), dim=-1)
+        return F.normalize(self.project_ecg(x)[1], dim=-1)
 
     def encode_text(self, text_vectors: Tensor) -> Tensor:
         """Return normalised text features of shape (N, D) for sentence vectors (N, width)."""
         return F.normalize(self.proj_t(self.text_dropout(text_vectors)), dim=-1)
 
-    def uma_views(self, projected: Tensor) -> tuple[Tensor, Tensor]:
-        """Return two views of unnormalised ECG features, each with its own dropout in training."""
-        one = F.dropout(self.linear1(projected), 0.1, self.training)
-        two = F.dropout(self.linear2(projected), 0.1, self.training)
+    def uma_views(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Return two views of pooled ECG features, each with its own dropout in training."""
+        one = F.dropout(self.linear1(pooled), 0.1, self.training)
+        two = F.dropout(self.linear2(pooled), 0.1, self.training)
         return one, two
 
 
@@ -161,17 +190,15 @@ def paper_config(name: str) -> ModelConfig:
     Raises:
         KeyError: There is no such model.
     """
-    block, depths = PAPER_RESNETS[name]
-    return ModelConfig(
-        signal=SignalConfig(
-            leads=MERL_LEADS, fs=500.0, normalization="merl_minmax", low_hz=None, high_hz=None
-        ),
-        ecg=EcgConfig(block=block, depths=depths, pool="attention"),
-        text=MEDCPT,
+    if name in PAPER_VITS:
+        ecg = EcgConfig.model_validate({"vit": name})
+    else:
+        block, depths = PAPER_RESNETS[name]
+        ecg = EcgConfig(block=block, depths=depths, pool="attention")
+    signal = SignalConfig(
+        leads=MERL_LEADS, fs=500.0, normalization="merl_minmax", low_hz=None, high_hz=None
     )
-
-
-MEDCPT: Final = TextConfig(model="ncbi/MedCPT-Query-Encoder", sha256="", width=768, hidden=256)
+    return ModelConfig(signal=signal, ecg=ecg, text=MEDCPT)
 
 
 def count_parameters(model: nn.Module) -> int:

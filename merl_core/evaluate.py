@@ -1,0 +1,217 @@
+"""Zero-shot evaluation: on PTB-XL's label sets, and on any data that a manifest describes."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from knowledge_sources.label_sets import label_set
+from merl_core.datasets.manifest import Manifest
+from merl_core.datasets.ptbxl import PtbXl
+from merl_core.encoders.text import SentenceEncoder
+from merl_core.engine import EncodedRecord, Engine
+from merl_core.errors import InvalidRecordError, MerlError
+from merl_core.metrics import auroc, average_precision, bootstrap_auroc
+from merl_core.model import MerlModel
+from merl_core.readers import read_record
+from merl_core.targets import load_vocabulary
+from merl_core.zero_shot import join_windows
+
+MIN_POSITIVES: Final = 5
+PTBXL_SETS: Final = ("ptbxl_super", "ptbxl_sub", "ptbxl_form", "ptbxl_rhythm")
+
+
+def ptbxl_labels(data: PtbXl, name: str) -> tuple[list[str], list[str], NDArray[np.float64]]:
+    """Return codes, meanings and 0/1 labels of shape (N, C) of one of PTB-XL's label sets.
+
+    Args:
+        data: Recordings with their statements.
+        name: `ptbxl_super`, `ptbxl_sub`, `ptbxl_form`, `ptbxl_rhythm`, or `scp` for single codes.
+    """
+    if name == "scp":
+        return _scp_labels(data)
+    stated = dict(
+        zip(
+            PTBXL_SETS,
+            (data.superclasses, data.subclasses, data.forms, data.rhythms),
+            strict=True,
+        )
+    )[name]
+    labels = label_set(name).labels
+    codes = [label.code for label in labels]
+    y_true = np.array([[float(_states(one, code)) for code in codes] for one in stated])
+    return codes, [label.meaning for label in labels], y_true
+
+
+def _states(stated: Collection[str], code: str) -> bool:
+    return not {code, f"_{code}", f"{code}_"}.isdisjoint(stated)
+
+
+def _scp_labels(data: PtbXl) -> tuple[list[str], list[str], NDArray[np.float64]]:
+    vocabulary = load_vocabulary()
+    codes = sorted({c for one in data.scp_codes for c in one} & vocabulary.by_scp_code.keys())
+    rows = [vocabulary.index[vocabulary.by_scp_code[code]] for code in codes]
+    names = [vocabulary.concepts[row].canonical_name for row in rows]
+    y_true = np.array([[float(code in one) for code in codes] for one in data.scp_codes])
+    return codes, names, y_true
+
+
+def ptbxl_validation(model: MerlModel, data: PtbXl) -> dict[str, float]:
+    """Return zero-shot macro AUROCs by label set, names as prompts, 5 positives or more a class."""
+    features = encode_signals(model, data.signals)
+    out = {}
+    for name in (*PTBXL_SETS, "scp"):
+        _, meanings, y_true = ptbxl_labels(data, name)
+        scores = features @ encode_names(model, meanings).T
+        values = auroc(y_true, scores)
+        enough = y_true.sum(axis=0) >= MIN_POSITIVES
+        out[name] = round(float(values[enough].mean()), 4)
+    return out
+
+
+def encode_signals(model: MerlModel, signals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return normalised features of shape (N, D) for prepared signals (N, L, T)."""
+    with torch.inference_mode():
+        parts = [
+            model.encode_ecg(torch.from_numpy(signals[i : i + 64])).numpy()
+            for i in range(0, len(signals), 64)
+        ]
+    return np.concatenate(parts)
+
+
+def encode_names(model: MerlModel, names: Sequence[str]) -> NDArray[np.float32]:
+    """Return normalised text features of shape (C, D)."""
+    with torch.inference_mode():
+        return model.encode_text(torch.from_numpy(_embed(tuple(names)))).numpy()
+
+
+@cache
+def _embed(names: tuple[str, ...]) -> NDArray[np.float32]:
+    return SentenceEncoder().embed(names)
+
+
+def find_recording(root: Path, name: str) -> Path:
+    """Return the file of a manifest's path; a WFDB record may be named without its suffix.
+
+    Raises:
+        InvalidRecordError: There is no such file.
+    """
+    path = root / name
+    if path.is_file():
+        return path
+    header = path.with_name(path.name + ".hea")
+    if header.is_file():
+        return header
+    msg = f"file {str(path)!r} does not exist"
+    raise InvalidRecordError(msg, code="missing_file")
+
+
+def encode_manifest(
+    engine: Engine,
+    manifest: Manifest,
+    root: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[EncodedRecord | None], list[dict[str, str]]]:
+    """Return the features of each recording, None for one that failed, and why it did."""
+    encoded: list[EncodedRecord | None] = []
+    failed: list[dict[str, str]] = []
+    for done, name in enumerate(manifest.paths, start=1):
+        try:
+            encoded.append(engine.encode_ecg(read_record(find_recording(root, name))))
+        except InvalidRecordError as error:
+            encoded.append(None)
+            failed.append({"path": name, "reason": str(error)})
+        if on_progress is not None:
+            on_progress(done, len(manifest.paths))
+    return encoded, failed
+
+
+def evaluate_manifest(
+    engine: Engine,
+    manifest: Manifest,
+    root: Path,
+    prompts: Mapping[str, str],
+    *,
+    n_bootstraps: int = 1000,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Return a zero-shot report: AUROC and AUPRC of every class with intervals over patients.
+
+    Args:
+        engine: The model.
+        manifest: Recordings and classes.
+        root: Folder that the manifest's paths start from.
+        prompts: Prompt text by class name.
+        n_bootstraps: Samples for the intervals.
+        seed: Of the samples.
+        on_progress: Called after each recording.
+
+    Raises:
+        MerlError: A class has no prompt, there is no class, or no recording could be read.
+    """
+    missing = [label for label in manifest.labels if label not in prompts]
+    if missing or not manifest.labels:
+        msg = f"no prompt for class {missing[0]!r}" if missing else "the manifest names no class"
+        raise MerlError(msg)
+    encoded, failed = encode_manifest(engine, manifest, root, on_progress)
+    rows = [i for i, one in enumerate(encoded) if one is not None]
+    if not rows:
+        reason = failed[0]["reason"] if failed else "it is empty"
+        msg = f"no recording of the manifest could be used: {reason}"
+        raise MerlError(msg)
+    texts = [prompts[label] for label in manifest.labels]
+    text_features = engine.encode_text(texts)
+    y_score = np.stack(
+        [join_windows(one.features @ text_features.T, texts) for one in encoded if one is not None]
+    )
+    y_true = manifest.y_true[rows]
+    groups = [manifest.patients[i] for i in rows]
+    report = summarize(manifest.labels, y_true, y_score, groups, n_bootstraps, seed)
+    for row, label in zip(report["classes"], manifest.labels, strict=True):
+        row["prompt"] = prompts[label]
+    report["failed"] = failed
+    report["model"] = {"id": engine.model_id, "sha256": engine.sha256}
+    return report
+
+
+def summarize(
+    labels: Sequence[str],
+    y_true: NDArray[np.float64],
+    y_score: NDArray[np.float32],
+    groups: Sequence[str],
+    n_bootstraps: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return macro and per-class results as JSON values; None for a class that has no value."""
+    values, precision = auroc(y_true, y_score), average_precision(y_true, y_score)
+    sample = bootstrap_auroc(y_true, y_score, groups=groups, n_bootstraps=n_bootstraps, seed=seed)
+    bounds = sample.interval()
+    defined = ~np.isnan(values)
+    macro = float(values[defined].mean()) if defined.any() else None
+    classes = [
+        {
+            "label": label,
+            "auroc": _plain(values[c]),
+            "auroc_ci": [_plain(b) for b in bounds[c]] if defined[c] else None,
+            "auprc": _plain(precision[c]),
+            "n_positive": int((y_true[:, c] == 1).sum()),
+        }
+        for c, label in enumerate(labels)
+    ]
+    return {
+        "macro_auroc": macro,
+        "macro_auroc_ci": list(sample.macro_interval()) if defined.any() else None,
+        "n_records": len(y_true),
+        "n_classes": int(defined.sum()),
+        "classes": classes,
+        "without_value": [label for c, label in enumerate(labels) if not defined[c]],
+    }
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,146 @@
+"""The paper's released weights as a checkpoint folder: an allow-list, strict, and named."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from merl_core.checkpoint import CheckpointConfig, save_checkpoint
+from merl_core.encoders.resnet1d import PAPER_RESNETS
+from merl_core.encoders.vit1d import PAPER_VITS
+from merl_core.errors import CheckpointError
+from merl_core.model import MerlModel, paper_config
+
+_LEFT_OVER: Final = ("linear.weight", "linear.bias")
+"""A ten-class layer that the paper's ResNet carries along and never uses."""
+_TEXT_MODEL: Final = "lm_model."
+_PREFIXES: Final = ("module.", "_orig_mod.")
+
+
+def import_weights(path: Path, folder: Path, name: str) -> dict[str, Any]:
+    """Write the paper's weights as a checkpoint, the encoder recognised by its tensors.
+
+    Takes the whole model (`*_ckpt.pth`), whose text model is left out: it is Med-CPT as
+    published. A file with the ECG encoder alone (`*_encoder.pth`) lacks the heads that zero-shot
+    scores need and is refused by name.
+
+    Args:
+        path: File written by `torch.save`; read without running any code in it.
+        folder: Where the checkpoint is written.
+        name: Of the checkpoint.
+
+    Returns:
+        What was recognised: encoder, number of tensors, what was left out, hash of the file.
+
+    Raises:
+        CheckpointError: The file cannot be read, is of no known encoder, or its tensors are not
+            exactly those of that encoder.
+    """
+    tensors = _read(path)
+    left_out = [key for key in tensors if key.startswith(_TEXT_MODEL) or _is_left_over(key)]
+    kept = {key: tensor for key, tensor in tensors.items() if key not in set(left_out)}
+    encoder = recognise(kept, path)
+    config = paper_config(encoder)
+    model = MerlModel(config)
+    _check_keys(kept, model, encoder, path)
+    state = model.state_dict()
+    state.update({key: tensor.to(state[key].dtype) for key, tensor in kept.items()})
+    model.load_state_dict(state)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    source = {"source": path.name, "sha256": sha256, "paper": "Liu et al. 2024, arXiv 2403.06659"}
+    bank = torch.zeros(0, config.embed_dim)
+    description = CheckpointConfig(name=name, model=config, training=source)
+    save_checkpoint(folder, description, model, bank, _card(name, encoder, path.name, sha256))
+    return {
+        "encoder": encoder,
+        "n_tensors": len(kept),
+        "left_out": sorted({key.split(".")[0] for key in left_out}),
+        "sha256": sha256,
+        "folder": str(folder),
+    }
+
+
+def recognise(tensors: Mapping[str, Tensor], path: Path) -> str:
+    """Return which of the paper's eight encoders the tensors belong to.
+
+    Raises:
+        CheckpointError: None of them, or the encoder without the heads.
+    """
+    if "conv1.weight" in tensors or "to_patch_embedding.weight" in tensors:
+        msg = (
+            f"{path}: an ECG encoder alone, without 'proj_t' and the head that scores need; "
+            f"import the whole model (*_ckpt.pth)"
+        )
+        raise CheckpointError(msg)
+    patches = tensors.get("ecg_encoder.to_patch_embedding.weight")
+    if patches is not None:
+        for name, (width, _) in PAPER_VITS.items():
+            if patches.shape[0] == width:
+                return name
+    depth3 = {key.split(".")[2] for key in tensors if key.startswith("ecg_encoder.layer3.")}
+    is_bottleneck = "ecg_encoder.layer1.0.conv3.weight" in tensors
+    for name, (block, depths) in PAPER_RESNETS.items():
+        if len(depth3) == depths[2] and (block == "bottleneck") == is_bottleneck:
+            return name
+    found = ", ".join(map(repr, list(tensors)[:3])) or "nothing"
+    msg = f"{path}: none of the paper's encoders; it holds {found}"
+    raise CheckpointError(msg)
+
+
+def _is_left_over(key: str) -> bool:
+    return key.removeprefix("ecg_encoder.") in _LEFT_OVER
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        msg = f"weights {str(path)!r} cannot be read: {error.strerror}"
+        raise CheckpointError(msg) from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError) as error:
+        reason = (str(error).splitlines() or ["nothing in it"])[0][:160]
+        msg = f"{path}: not a file of weights that is safe to load ({reason})"
+        raise CheckpointError(msg) from error
+    for wrapper in ("state_dict", "model", "model_state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    is_state = isinstance(content, dict) and all(isinstance(t, Tensor) for t in content.values())
+    if not is_state or not content:
+        msg = f"{path}: expected tensors by name, found {type(content).__name__}"
+        raise CheckpointError(msg)
+    return {_bare(str(key)): tensor for key, tensor in content.items()}
+
+
+def _bare(key: str) -> str:
+    for prefix in _PREFIXES:
+        key = key.removeprefix(prefix)
+    return key
+
+
+def _check_keys(tensors: Mapping[str, Tensor], model: MerlModel, encoder: str, path: Path) -> None:
+    expected = {k: t for k, t in model.state_dict().items() if k != "logit_scale"}
+    missing, extra = expected.keys() - tensors.keys(), tensors.keys() - expected.keys()
+    for kind, keys in (("lacks", missing), ("has the unexpected", extra)):
+        if keys:
+            listed = ", ".join(map(repr, sorted(keys)[:4]))
+            msg = f"{path}: taken for {encoder}, it {kind} tensor {listed}"
+            raise CheckpointError(msg)
+    for key, tensor in tensors.items():
+        if tensor.shape != expected[key].shape:
+            found, wanted = tuple(tensor.shape), tuple(expected[key].shape)
+            msg = f"{path}: tensor {key!r} has shape {found}, {encoder} expects {wanted}"
+            raise CheckpointError(msg)
+
+
+def _card(name: str, encoder: str, source: str, sha256: str) -> str:
+    return (
+        f"# {name}\n\nThe paper's {encoder}, imported from `{source}` (sha256 {sha256}).\n"
+        "Input: 10 s at 500 Hz, leads in the order of MIMIC-IV-ECG, min-max scaled over the whole\n"
+        "recording. Text: ncbi/MedCPT-Query-Encoder, pooled output.\n\n"
+        "Liu et al. 2024, Zero-Shot ECG Classification with Multimodal Learning and Test-time\n"
+        "Clinical Knowledge Enhancement, ICML 2024. Weights under the terms of their release.\n"
+    )

@@ -1,0 +1,132 @@
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from merl_core.cli import app
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated")
+    result = run("simulate", "-n", 6, "--fs", 100, "--seed", 3, "-o", folder)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_simulated_files_come_with_a_manifest_and_can_be_evaluated(
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    result = run(
+        "evaluate", simulated / "manifest.csv", "--root", simulated,
+        "--checkpoint", tiny_checkpoint, "--n-bootstraps", 20, "-o", report,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads(report.read_text())
+    assert content["n_records"] == 6
+    assert content["failed"] == []
+    assert {"macro_auroc", "macro_auroc_ci", "classes"} <= content.keys()
+    assert {"label", "auroc", "auroc_ci", "auprc", "n_positive"} <= content["classes"][0].keys()
+
+
+def test_the_same_seed_writes_the_same_files(simulated: Path, tmp_path: Path) -> None:
+    run("simulate", "-n", 6, "--fs", 100, "--seed", 3, "-o", tmp_path)
+    for path in simulated.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_an_unknown_finding_is_one_line_and_status_2(tmp_path: Path) -> None:
+    result = run("simulate", "--finding", "broken-heart", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "'broken-heart'" in result.output
+
+
+def test_embedding_writes_one_feature_a_recording(
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    result = run(
+        "embed", simulated / "manifest.csv", "--root", simulated,
+        "--checkpoint", tiny_checkpoint, "-o", tmp_path,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    table = pq.read_table(tmp_path / "features.parquet")
+    assert table.column_names == ["path", "features"]
+    assert table.num_rows == 6
+    features = table["features"].to_pylist()
+    assert len(features[0]) == 24
+    assert sum(value**2 for value in features[0]) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_recording_that_cannot_be_read_is_reported_and_the_rest_goes_on(
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "some.csv"
+    manifest.write_text("path,atrial fibrillation\nsim0.hea,1\nabsent.hea,0\nsim1.hea,0\n")
+    result = run(
+        "evaluate", manifest, "--root", simulated, "--checkpoint", tiny_checkpoint,
+        "--n-bootstraps", 10, "-o", tmp_path / "r.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    (failed,) = json.loads((tmp_path / "r.json").read_text())["failed"]
+    assert failed["path"] == "absent.hea"
+
+
+def test_a_prompt_set_without_a_class_is_refused(
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    prompts = tmp_path / "set.json"
+    prompts.write_text(json.dumps({"prompts": [{"label": "other", "text": "other"}]}))
+    result = run(
+        "evaluate", simulated / "manifest.csv", "--root", simulated, "--prompts", prompts,
+        "--checkpoint", tiny_checkpoint,
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert "no prompt for class" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("evaluate", "absent.csv"), "'absent.csv' cannot be read"),
+        (("checkpoint", "show", "no-such"), "'no-such' is neither a folder nor a bundled name"),
+        (("train", "absent.yaml"), "'absent.yaml' cannot be read"),
+        (("checkpoint", "import", "absent.pth", "-o", "x"), "'absent.pth' cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_show_prints_what_a_checkpoint_is(tiny_checkpoint: Path) -> None:
+    result = run("checkpoint", "show", tiny_checkpoint)
+    content = json.loads(result.stdout)
+    assert content["name"] == "tiny"
+    assert len(content["sha256"]) == 64
+    assert content["n_parameters"] > 1000
+
+
+def test_bench_measures_all_backends_in_one_run(tiny_checkpoint: Path) -> None:
+    result = run(
+        "bench",
+        "--checkpoint",
+        tiny_checkpoint,
+        "--batch-size",
+        2,
+        "--seconds",
+        0.1,
+        "--threads",
+        1,
+    )
+    content = json.loads(result.stdout)
+    assert {"plain_float32", "engine", "bfloat16"} <= content["ecg_per_s"].keys()
+    assert content["ratio_to_plain_float32"]["plain_float32"] == 1

@@ -1,0 +1,113 @@
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from merl_core.losses import clip_loss
+from merl_core.model import EcgConfig, MerlModel, ModelConfig, paper_config
+from merl_core.preprocess import merl_minmax
+
+PAPER_MODELS = [
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "vit_tiny",
+    "vit_small",
+    "vit_middle",
+    pytest.param("vit_base", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module")
+def golden(shared: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((shared / "golden" / "merl_reference.json").read_text())
+    return content
+
+
+def formula(key: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """The reference file's rule for the value of a tensor."""
+    seed = zlib.crc32(key.encode()) & 0xFFFFFFFF
+    a = np.random.RandomState(seed).standard_normal(shape).astype(np.float32)
+    if key.endswith("running_var"):
+        value = np.abs(a) + 0.5
+    elif key.endswith("num_batches_tracked"):
+        return torch.zeros(shape, dtype=torch.int64)
+    elif len(shape) > 1:
+        value = a / np.sqrt(np.prod(shape[1:]))
+    else:
+        value = 0.1 * a + (1 if key.endswith("weight") else 0)
+    return torch.from_numpy(np.asarray(value, dtype=np.float32))
+
+
+def draws(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
+    values = np.random.RandomState(seed).standard_normal(shape)
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def reference_model(name: str, keys: dict[str, list[int]]) -> MerlModel:
+    model = MerlModel(paper_config(name)).eval()
+    state = model.state_dict()
+    unused = {"ecg_encoder.linear.weight", "ecg_encoder.linear.bias"}
+    assert set(keys) - unused == set(state) - {"logit_scale"}
+    for key, shape in keys.items():
+        if key not in unused:
+            assert tuple(state[key].shape) == tuple(shape), key
+            state[key] = formula(key, tuple(shape))
+    model.load_state_dict(state)
+    return model
+
+
+@pytest.mark.parametrize("name", PAPER_MODELS)
+def test_the_papers_encoder_gives_the_reference_outputs(golden: dict[str, Any], name: str) -> None:
+    reference = golden["models"][name]
+    model = reference_model(name, reference["keys"])
+    with torch.inference_mode():
+        pooled, projected = model.project_ecg(draws(7, (3, 12, 5000)))
+        one, two = model.uma_views(pooled)
+        text = model.proj_t(draws(8, (4, 768)))
+    for found, key in (
+        (projected, "ecg_embedding"),
+        (text[:, :32], "text_projection"),
+        (one[:, :16], "uma_view1"),
+        (two[:, :16], "uma_view2"),
+    ):
+        expected = torch.tensor(reference[key])
+        torch.testing.assert_close(found[:, : expected.shape[1]], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_loss_equals_the_reference(golden: dict[str, Any]) -> None:
+    loss = clip_loss(draws(9, (6, 256)), draws(10, (6, 256)), 1 / 0.07)
+    assert float(loss) == pytest.approx(golden["loss"]["clip_loss"], abs=1e-4)
+
+
+def test_equal_reports_are_positives_of_each_other() -> None:
+    one, two = draws(1, (4, 8)), draws(2, (4, 8))
+    apart = torch.eye(4, dtype=torch.bool)
+    torch.testing.assert_close(clip_loss(one, two, 5.0, apart), clip_loss(one, two, 5.0))
+    same = apart.clone()
+    same[0, 1] = same[1, 0] = True
+    assert not torch.allclose(clip_loss(one, two, 5.0, same), clip_loss(one, two, 5.0))
+
+
+def test_a_batch_of_one_equals_a_batch_of_many() -> None:
+    model = MerlModel(paper_config("resnet18")).eval()
+    x = draws(3, (2, 12, 5000))
+    with torch.inference_mode():
+        together, alone = model.encode_ecg(x), model.encode_ecg(x[:1])
+    assert alone.shape == (1, 256)
+    torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=1e-4)
+
+
+def test_our_encoder_takes_any_length() -> None:
+    model = MerlModel(ModelConfig(ecg=EcgConfig(depths=(1, 1), widths=(8, 8)), embed_dim=16)).eval()
+    with torch.inference_mode():
+        assert model.encode_ecg(draws(4, (2, 12, 700))).shape == (2, 16)
+
+
+def test_minmax_keeps_the_reference_range() -> None:
+    assert float(merl_minmax(draws(11, (12, 5000)).numpy()).max()) == pytest.approx(1, abs=1e-6)

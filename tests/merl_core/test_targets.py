@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from merl_core.datasets.ptbxl import PtbXl
+from merl_core.simulate import FINDINGS
+from merl_core.targets import (
+    Vocabulary,
+    load_vocabulary,
+    targets_from_findings,
+    targets_from_ptbxl,
+)
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return load_vocabulary()
+
+
+def recording(
+    codes: set[str], superclasses: set[str], *, axis: str = "", has_voltage: bool = True
+) -> PtbXl:
+    one = np.array([1])
+    empty = (frozenset[str](),)
+    return PtbXl(
+        signals=np.zeros((1, 12, 1000), np.float32),
+        ecg_ids=one,
+        patient_ids=one,
+        folds=one,
+        scp_codes=(frozenset(codes),),
+        superclasses=(frozenset(superclasses),),
+        subclasses=empty,
+        forms=empty,
+        rhythms=empty,
+        reports=("",),
+        axes=(axis,),
+        has_voltage=np.array([has_voltage]),
+    )
+
+
+def value(data: PtbXl, vocabulary: Vocabulary, local: str) -> float:
+    return float(targets_from_ptbxl(data, vocabulary)[0, vocabulary.index[local]])
+
+
+def test_a_statement_holds_with_its_ancestors(vocabulary: Vocabulary) -> None:
+    data = recording({"CLBBB", "SR"}, {"CD"})
+    for local in ("complete-left-bundle-branch-block", "left-bundle-branch-block", "sinus-rhythm"):
+        assert value(data, vocabulary, local) == 1
+
+
+def test_a_known_statement_that_is_not_made_is_absent(vocabulary: Vocabulary) -> None:
+    data = recording({"CLBBB"}, {"CD"})
+    assert value(data, vocabulary, "complete-right-bundle-branch-block") == 0
+    assert value(data, vocabulary, "normal-ecg") == 0
+
+
+def test_what_ptbxl_has_no_statement_for_is_unknown(vocabulary: Vocabulary) -> None:
+    data = recording({"NORM"}, {"NORM"})
+    assert np.isnan(value(data, vocabulary, "wellens-pattern"))
+
+
+def test_the_published_superclass_decides_about_its_group(vocabulary: Vocabulary) -> None:
+    assert value(recording({"CLBBB"}, {"CD"}), vocabulary, "conduction-disturbance") == 1
+    assert np.isnan(value(recording({"CLBBB"}, set()), vocabulary, "conduction-disturbance"))
+
+
+def test_lost_voltages_make_voltage_statements_unknown(vocabulary: Vocabulary) -> None:
+    data = recording({"LVOLT"}, set(), has_voltage=False)
+    assert np.isnan(value(data, vocabulary, "low-qrs-voltage"))
+
+
+def test_the_stated_axis_is_used(vocabulary: Vocabulary) -> None:
+    data = recording({"SR"}, set(), axis="LAD")
+    assert value(data, vocabulary, "left-axis-deviation") == 1
+    assert value(data, vocabulary, "right-axis-deviation") == 0
+    unstated = recording({"SR"}, set())
+    assert np.isnan(value(unstated, vocabulary, "right-axis-deviation"))
+
+
+def test_every_scp_code_of_the_table_is_known(vocabulary: Vocabulary) -> None:
+    assert {"NORM", "AFIB", "LAO/LAE", "PRC(S)", "INJAS", "ISC_", "3AVB"} <= set(
+        vocabulary.by_scp_code
+    )
+
+
+def test_simulated_findings_hold_with_their_ancestors(vocabulary: Vocabulary) -> None:
+    targets = targets_from_findings([("atrial-fibrillation",)], FINDINGS, vocabulary)[0]
+    assert targets[vocabulary.index["atrial-fibrillation"]] == 1
+    assert targets[vocabulary.index["sinus-rhythm"]] == 0
+    assert targets[vocabulary.index["arrhythmia"]] == 1
