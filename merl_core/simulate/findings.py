@@ -96,7 +96,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("atrial-trigeminy", "atrial_ectopy", 0.2, r.ectopy("atrial_trigeminy"), implies=("atrial-premature-complex",)),
     # --- conduction within the ventricles
     Finding("complete-right-bundle-branch-block", "conduction", 1.1, source=m.right_bundle_branch_block, surface=s.right_bundle_near_field(0.25, 0.8), excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
-    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=m.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.03, 0.20), excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
+    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=m.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.07, 0.30), excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
     Finding("complete-left-bundle-branch-block", "conduction", 1.1, source=m.left_bundle_branch_block, surface=s.left_bundle_near_field, excludes=_WIDE),
     Finding("incomplete-left-bundle-branch-block", "conduction", 0.35, source=m.incomplete_left_bundle_branch_block, excludes=_WIDE),
     Finding("left-anterior-fascicular-block", "conduction", 1.2, source=m.left_anterior_fascicular_block, excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
