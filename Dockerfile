@@ -15,13 +15,14 @@ RUN torch=$(grep '^torch==' requirements.lock | cut -d ' ' -f 1) \
     && { /opt/venv/bin/python -m pip install --quiet --timeout 20 --retries 0 --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple "$torch+cpu" \
          || /opt/venv/bin/python -m pip install --quiet "$torch"; } \
     && /opt/venv/bin/python -m pip install --quiet -r requirements.lock
-COPY pyproject.toml README.md LICENSE NOTICE ./
-COPY knowledge_sources knowledge_sources
-COPY ckepe ckepe
-COPY merl_core merl_core
-COPY api api
+COPY . .
+# What only tests, compilers and unused back ends need is left behind.
 RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
-    && /opt/venv/bin/python -m compileall -q /opt/venv/lib || true
+    && cd /opt/venv/lib/python3*/site-packages \
+    && rm -rf torch/include torch/share torch/bin pyarrow/include pyarrow/tests kubernetes \
+       transformers sentence_transformers pip \
+    && find . -type d -name tests -prune -exec rm -rf {} + \
+    && find . -name '*.a' -delete
 
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp

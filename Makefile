@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: serve test check bench docs lock clean
+.PHONY: serve test check bench docs compose-test lock clean
 
 $(VENV)/.service: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
@@ -36,11 +36,15 @@ bench: $(VENV)/.dev  ## speed and clinical benchmarks, written to benchmarks/res
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.dev  ## the documentation, with its links checked
-	$(BIN)/mkdocs build --strict
+	PYTHONPATH=. $(BIN)/python docs/reference/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+compose-test:  ## docker-compose.yml with a real engine: start, classify, kill, recover
+	scripts/compose-test
 
 lock: $(VENV)/.dev  ## resolve the dependencies anew
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra train --extra test --extra lint --extra llm-local --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra train --extra test --extra lint --extra docs --extra llm-local --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	sed -i 's/^torch==\([0-9.]*\)+cpu/torch==\1/' requirements.lock requirements-dev.lock
 
 clean:

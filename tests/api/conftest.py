@@ -1,5 +1,6 @@
 """Small stand-ins for model and prompts: the contract of the service is tested without weights."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from ckepe.errors import LLMError
 from ckepe.prompt_set import Generator, LabelPrompt, PromptSet
 from merl_core.errors import InvalidRecordError
 from merl_core.records import STANDARD_LEADS, Record, RecordWarning
+
+from .server import running_server
 
 ECG_BYTES = b"FAKE-ECG 500 Hz"
 
@@ -172,3 +175,19 @@ def make_client(tmp_path: Path) -> Iterator[ClientFactory]:
 @pytest.fixture
 def client(make_client: ClientFactory) -> TestClient:
     return make_client()
+
+
+@pytest.fixture(scope="session")
+def data_dir(request: pytest.FixtureRequest) -> Path:
+    """A folder that keeps the concept index from run to run."""
+    assert request.config.cache is not None
+    return request.config.cache.mkdir("merl-data")
+
+
+@pytest.fixture(scope="session")
+def server(data_dir: Path) -> Iterator[tuple[str, Path]]:
+    """A real process with the real parts: its URL and its log."""
+    checkpoint = os.environ.get("MERL_TEST_CHECKPOINT", "merl-base")
+    settings = {"MERL_LOG_LEVEL": "DEBUG", "MERL_CHECKPOINT": checkpoint}
+    with running_server(data_dir, **settings) as started:
+        yield started
