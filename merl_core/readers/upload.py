@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from merl_core.errors import InvalidRecordError
-from merl_core.readers.xml_check import checked_root
+from merl_core.readers.xml_check import checked_document
 
 MAX_UNPACKED_BYTES = 512 * 2**20
 MAX_MEMBERS = 1000
@@ -55,7 +55,16 @@ class Part:
                 nested or split beyond any recording.
         """
         start = self.head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00")
-        return checked_root(self.name, self.content) if start.startswith(b"<") else ""
+        return self._checked[0] if start.startswith(b"<") else ""
+
+    @property
+    def document(self) -> bytes:
+        """The XML as a parser will take it, whatever its declaration says."""
+        return self._checked[1]
+
+    @cached_property
+    def _checked(self) -> tuple[str, bytes]:
+        return checked_document(self.name, self.content)
 
     @cached_property
     def text(self) -> str:

@@ -1,5 +1,6 @@
 """One pass over an XML document before any library builds a tree of it."""
 
+import re
 from typing import Any
 from xml.parsers import expat
 
@@ -8,12 +9,15 @@ from merl_core.errors import InvalidRecordError
 MAX_DEPTH = 100
 MAX_ELEMENTS = 500_000
 MAX_ATTRIBUTES = 500
+_DECLARATION = re.compile(r"^\s*(<\?xml[^>]*\?>)?")
 
 
-def checked_root(name: str, content: bytes) -> str:
-    """Return the local name of the root element, an empty string if there is none.
+def checked_document(name: str, content: bytes) -> tuple[str, bytes]:
+    """Return the local name of the root element, and the document as a parser will take it.
 
-    A document that breaks off after its root is left to its reader to refuse.
+    Exports exist that declare UTF-16 and are UTF-8, or that begin with an empty line: they come
+    back in UTF-8 without a declaration. Without a root the name is empty. A document that breaks
+    off after its root is left to its reader to refuse.
 
     Args:
         name: Of the file, for messages.
@@ -24,16 +28,21 @@ def checked_root(name: str, content: bytes) -> str:
             has more elements or attributes than any recording.
     """
     watch = _Watch(name)
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = watch.start
-    parser.EndElementHandler = watch.end
-    parser.EntityDeclHandler = watch.entity
+    watch.follow(content)
+    if not watch.root:
+        content = _redeclared(content)
+        watch.follow(content)
+    return watch.root.rpartition(":")[2], content
+
+
+def _redeclared(content: bytes) -> bytes:
+    """Return the document in UTF-8, without its declaration and what stands before it."""
+    is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        parser.Parse(content, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        if isinstance(error, InvalidRecordError):
-            raise
-    return watch.root.rpartition("}")[2].rpartition(":")[2]
+        text = content.decode("utf-16" if is_wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    return _DECLARATION.sub("", text, count=1).encode()
 
 
 class _Watch:
@@ -44,6 +53,20 @@ class _Watch:
         self.root = ""
         self._depth = 0
         self._elements = 0
+
+    def follow(self, content: bytes) -> None:
+        """Parse as far as the document is well-formed."""
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.EntityDeclHandler = self.entity
+        self._depth = 0
+        try:
+            parser.Parse(content, True)
+        except InvalidRecordError:
+            raise
+        except (expat.ExpatError, ValueError, LookupError):
+            return
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.root = self.root or tag

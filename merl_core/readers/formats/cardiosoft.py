@@ -28,7 +28,7 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    root = fromstring(part.content)
+    root = fromstring(part.document)
     strip = _strip(root, findings)
     fs = _number(strip, "SampleRate")
     resolution = strip.find("Resolution")

@@ -15,7 +15,7 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    return to_record(parse(GEMuseXMLParser, part.content, findings, ".xml"), "ge_muse", findings)
+    return to_record(parse(GEMuseXMLParser, part.document, findings, ".xml"), "ge_muse", findings)
 
 
 FORMATS = (Format("ge_muse", "GE MUSE XML", _recognises, _read, order=30),)

@@ -15,7 +15,7 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    return to_record(parse(HL7aECGParser, part.content, findings, ".xml"), "hl7_aecg", findings)
+    return to_record(parse(HL7aECGParser, part.document, findings, ".xml"), "hl7_aecg", findings)
 
 
 FORMATS = (Format("hl7_aecg", "HL7 aECG", _recognises, _read, order=30),)

@@ -15,7 +15,7 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    parsed = parse(mortara_el250.MortaraEL250Parser, part.content, findings, ".xml")
+    parsed = parse(mortara_el250.MortaraEL250Parser, part.document, findings, ".xml")
     return to_record(parsed, "mortara", findings)
 
 

@@ -27,7 +27,7 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    parsed = parse(SierraXMLParser, part.content, findings, ".xml")
+    parsed = parse(SierraXMLParser, part.document, findings, ".xml")
     return without_calibration(to_record(parsed, "philips_sierra", findings))
 
 

@@ -33,7 +33,7 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    root = fromstring(part.content)
+    root = fromstring(part.document)
     wave = _rhythm(root)
     fs = _number(wave, "resolution/samplerate/value", "resolution/samplerate")
     step = _number(wave, "resolution/yres/unitperbit", "resolution/yres")

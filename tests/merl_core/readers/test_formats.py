@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable
 from datetime import datetime
@@ -114,6 +115,15 @@ def test_a_muse_file_with_its_document_type_is_read() -> None:
     text = FILES["ge_muse"]["ge_muse.bin"].decode()
     typed = text.replace("?>", '?><!DOCTYPE RestingECG SYSTEM "restecg.dtd">', 1)
     assert read_files({"muse.xml": typed.encode()}).format == "ge_muse"
+
+
+@pytest.mark.parametrize(
+    "name", ["ge_muse", "cardiosoft", "schiller", "philips_sierra", "mortara", "hl7_aecg"]
+)
+def test_xml_that_declares_utf_16_but_is_not_is_read(name: str) -> None:
+    text = FILES[name][f"{name}.bin"].decode("latin-1")
+    declared = re.sub('encoding="[^"]*"', 'encoding="utf-16"', text, count=1)
+    assert read_files({"a.xml": declared.encode()}).format == name
 
 
 def test_statements_that_name_a_person_are_dropped() -> None:
