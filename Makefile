@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: serve test check bench docs compose-test lock clean
+.PHONY: serve test check bench docs vectors prompts compose-test lock clean
 
 $(VENV)/.service: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
@@ -41,6 +41,12 @@ docs: $(VENV)/.dev  ## the documentation, with its links checked
 
 compose-test:  ## docker-compose.yml with a real engine: start, classify, kill, recover
 	scripts/compose-test
+
+vectors: $(VENV)/.dev  ## the shipped vectors of the statement table, after it changed
+	$(BIN)/python -m benchmarks.make_vectors
+
+prompts: $(VENV)/.dev  ## the shipped prompt sets, after table or pipeline changed
+	$(BIN)/python -m benchmarks.make_prompt_sets
 
 lock: $(VENV)/.dev  ## resolve the dependencies anew
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml

@@ -11,6 +11,7 @@ from ckepe.llm import OpenAIChat
 from ckepe.pipeline import PromptEngineer
 from ckepe.proposal import AnswerCache, LLMProposer
 from ckepe.retrieval import HybridRetriever
+from ckepe.vectors import KnownVectors, packaged_vectors
 from knowledge_sources.knowledge_base import load_knowledge_base
 from knowledge_sources.user_sources import UserSources
 from merl_core.encoders.text import SentenceEncoder
@@ -74,8 +75,9 @@ def load_engineer(settings: Settings, on_progress: Progress | None = None) -> Pr
         cache_dir=settings.data_dir / "knowledge",
     )
     knowledge = load_knowledge_base(own=own)
+    embedder = KnownVectors(SentenceEncoder(), packaged_vectors())
     client = connect(settings.data_dir / "chroma", settings.chroma_url or None)
-    index = open_index(client, knowledge, SentenceEncoder(), on_progress)
+    index = open_index(client, knowledge, embedder, on_progress)
     retriever = HybridRetriever(knowledge, index)
     proposer = _proposer(settings, retriever)
     llm_id = f"openai:{settings.llm_model}" if proposer is not None else None
