@@ -67,7 +67,7 @@ def test_a_label_that_no_source_knows_is_scored_bare(
 
 @pytest.mark.parametrize(
     ("content", "status", "code"),
-    [(b"not an ECG at all", 415, "unknown_format"), (None, 422, "broken_file")],
+    [(b"not an ECG at all", 415, "unknown_format"), (None, 422, "truncated_file")],
 )
 def test_bad_files_are_refused(
     server: tuple[str, Path], dicom: bytes, content: bytes | None, status: int, code: str
