@@ -16,6 +16,7 @@ from api.errors import KNOWN_ERRORS, problem_of
 from api.settings import load_settings
 from ckepe.cli import knowledge_app, prompts_app
 from merl_core.cli import app as model_app
+from merl_core.cli import app as model_app
 
 if TYPE_CHECKING:
     from api.schemas import ClassifyAnswer
@@ -41,6 +42,7 @@ def _print_version(wanted: bool) -> None:
 
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(model_app)
 app.add_typer(model_app)
 
 

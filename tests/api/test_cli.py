@@ -87,5 +87,8 @@ def test_a_doctor_finding_that_fails_sets_the_exit_status(
 
 def test_every_command_of_the_design_is_mounted() -> None:
     shown = run("--help").stdout
-    for name in ("serve", "classify", "doctor", "prompts", "knowledge"):
-        assert name in shown
+    for name in (
+        "serve", "classify", "doctor", "prompts", "knowledge", "evaluate", "embed", "train",
+        "checkpoint", "simulate", "bench",
+    ):  # fmt: skip
+        assert name in shown, name
