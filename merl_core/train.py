@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from merl_core.augment import Augmentation, augment
-from merl_core.checkpoint import CheckpointConfig, save_checkpoint
+from merl_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from merl_core.datasets.ptbxl import PtbXl
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.errors import MerlError
@@ -51,6 +51,8 @@ class TrainConfig(BaseModel):
     seed: int = 0
     model: ModelConfig = ModelConfig()
     augmentation: Augmentation = Augmentation()
+    start_from: str | None = None
+    """Folder or bundled name of the checkpoint whose weights training begins with."""
     use_real: bool = True
     n_simulated: int = 40_000
     batch_size: int = 96
@@ -140,7 +142,6 @@ def train(
     corpus: Corpus,
     run: Path,
     *,
-    initial: MerlModel | None = None,
     max_minutes: float | None = None,
 ) -> MerlModel:
     """Train a model, write metrics and the checkpoint into `run`, and return it.
@@ -152,15 +153,14 @@ def train(
         config: The recipe.
         corpus: What to train on.
         run: Folder for metrics and the checkpoint.
-        initial: Weights to start from.
         max_minutes: Shortens the schedule so that the training ends by then.
 
     Raises:
-        MerlError: The loss is not finite, or the initial weights are of another shape.
+        MerlError: The loss is not finite, or the checkpoint to start from is of another shape.
     """
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    trainer = _Trainer(config, corpus, initial)
+    trainer = _Trainer(config, corpus)
     logger.info("%d parameters", count_parameters(trainer.model))
     started = time.monotonic()
     limit_s = math.inf if max_minutes is None else 60 * max_minutes
@@ -208,15 +208,13 @@ def reference_bank(model: MerlModel, config: TrainConfig, corpus: Corpus) -> Ten
 class _Trainer:
     """Model, optimiser and random draws of one run."""
 
-    def __init__(
-        self, config: TrainConfig, corpus: Corpus, initial: MerlModel | None = None
-    ) -> None:
+    def __init__(self, config: TrainConfig, corpus: Corpus) -> None:
         self.config, self.corpus = config, corpus
         self.model = MerlModel(config.model)
         with torch.no_grad():
             self.model.logit_scale.fill_(config.initial_logit_scale)
-        if initial is not None:
-            _start_from(self.model, initial)
+        if config.start_from is not None:
+            _start_from(self.model, config.start_from)
         n_concepts = len(corpus.vocabulary)
         self.prior = nn.Parameter(torch.full((n_concepts,), -2.0))
         self.measure = nn.Linear(config.model.embed_dim, n_measurements())
@@ -336,11 +334,12 @@ def _schedule(step: int, done: float, config: TrainConfig) -> float:
     return warm * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _start_from(model: MerlModel, initial: MerlModel) -> None:
-    if model.config != initial.config:
-        msg = "the initial checkpoint has another model configuration than the recipe"
+def _start_from(model: MerlModel, source: str) -> None:
+    initial = load_checkpoint(source)
+    if model.config != initial.config.model:
+        msg = f"checkpoint {source!r} has another model configuration than the recipe"
         raise MerlError(msg)
-    model.load_state_dict(initial.state_dict())
+    model.load_state_dict(initial.model.state_dict())
 
 
 def _positive_weight(sources: list[Examples]) -> Tensor:

@@ -1,0 +1,20 @@
+"""The gate for new bundled checkpoints."""
+
+import pytest
+from merl_core.checkpoint import bundled_names
+from merl_core.engine import Engine
+from merl_core.sensitivity import MOVES, measure_sensitivity
+from merl_core.simulate import FINDINGS
+
+
+def test_every_move_is_one_that_the_simulator_can_make() -> None:
+    assert {finding for move in MOVES for finding in move.findings} <= FINDINGS.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", bundled_names())
+def test_scores_follow_the_signs(name: str) -> None:
+    rows = measure_sensitivity(Engine(name, device="cpu"), n_records=48)
+    assert [r["sign"] for r in rows if r["rises_by"] <= 0 or r["rises_auroc"] < 0.7] == []
+    stubborn = [r["sign"] for r in rows if r["falls_by"] > 0]
+    assert len(stubborn) <= 2, stubborn
