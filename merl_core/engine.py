@@ -22,7 +22,7 @@ from merl_core.errors import CheckpointError, InvalidRecordError
 from merl_core.model import MerlModel
 from merl_core.preprocess import merl_minmax, prepare
 from merl_core.records import Record, RecordWarning
-from merl_core.zero_shot import join_windows, percentiles
+from merl_core.zero_shot import first_phrase, join_windows, percentiles
 
 _MAX_CACHED_TEXTS: Final = 20_000
 _BATCH: Final = 32
@@ -199,6 +199,14 @@ class Engine:
     def _encode_new(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self._sentences is None:
             self._sentences = self._load_sentence_encoder()
+        features = self._project_texts(texts)
+        if self.config.text.prompt_pooling == "name_and_whole":
+            features = features + self._project_texts([first_phrase(text) for text in texts])
+            features /= np.linalg.norm(features, axis=-1, keepdims=True)
+        return features
+
+    def _project_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        assert self._sentences is not None
         vectors = torch.from_numpy(self._sentences.embed(texts)).to(self._device)
         with torch.inference_mode():
             return self._model.encode_text(vectors).cpu().numpy()

@@ -77,9 +77,13 @@ class TextConfig(_Strict):
     """Length of a sentence vector."""
     hidden: int = 512
     dropout: float = 0.0
+    prompt_pooling: Literal["whole", "name_and_whole"] = "name_and_whole"
+    """Whether a prompt's feature is that of its text, or joined with that of its first phrase."""
 
 
-MEDCPT: Final = TextConfig(model="ncbi/MedCPT-Query-Encoder", sha256="", width=768, hidden=256)
+MEDCPT: Final = TextConfig(
+    model="ncbi/MedCPT-Query-Encoder", sha256="", width=768, hidden=256, prompt_pooling="whole"
+)
 """The paper's text model: Med-CPT's query encoder, its pooled output."""
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Concept sensitivity: move one sign in the simulator, and see which scores follow.
 
 A model that has learnt a criterion, and not what happens to go with it, must raise the score of

@@ -6,7 +6,7 @@ import pytest
 from merl_core.engine import Engine
 from merl_core.errors import CheckpointError, InvalidRecordError
 from merl_core.records import STANDARD_LEADS, Record
-from merl_core.zero_shot import is_event, join_windows, percentiles
+from merl_core.zero_shot import first_phrase, is_event, join_windows, percentiles
 
 PROMPTS = {"afib": "atrial fibrillation", "lbbb": "left bundle branch block"}
 
@@ -99,3 +99,23 @@ def test_percentile_counts_what_lies_below_and_half_of_ties() -> None:
     reference = np.array([[0.1], [0.2], [0.2], [0.9]], dtype=np.float32)
     assert percentiles(np.float32([0.2]), reference)[0] == 50
     assert percentiles(np.float32([1.0]), reference)[0] == 100
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("atrial fibrillation, absent P waves", "atrial fibrillation"),
+        ("LBBB; QRS of 0.12 s or more", "LBBB"),
+        ("left axis deviation", "left axis deviation"),
+        (", odd", ", odd"),
+    ],
+)
+def test_the_first_phrase_of_a_prompt_is_its_name(prompt: str, name: str) -> None:
+    assert first_phrase(prompt) == name
+
+
+def test_a_prompt_lies_between_its_name_and_its_text(engine: Engine) -> None:
+    text = "atrial fibrillation, absent P waves, irregular RR intervals"
+    joined, name = engine.encode_text([text, "atrial fibrillation"])
+    whole = engine._project_texts([text])[0]
+    np.testing.assert_allclose(joined @ name, joined @ whole, atol=1e-5)

@@ -1,6 +1,7 @@
 """The gate for new bundled checkpoints."""
 
 import pytest
+
 from merl_core.checkpoint import bundled_names
 from merl_core.engine import Engine
 from merl_core.sensitivity import MOVES, measure_sensitivity
