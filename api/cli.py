@@ -16,7 +16,6 @@ from api.errors import KNOWN_ERRORS, problem_of
 from api.settings import load_settings
 from ckepe.cli import knowledge_app, prompts_app
 from merl_core.cli import app as model_app
-from merl_core.cli import app as model_app
 
 if TYPE_CHECKING:
     from api.schemas import ClassifyAnswer

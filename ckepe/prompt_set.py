@@ -4,13 +4,14 @@ import hashlib
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ckepe.errors import CkepeError
 
-SCHEMA_VERSION = 1
+SHIPPED: Final = Path(__file__).parent / "prompt_sets"
+"""The reviewed prompt sets of the six label sets, one file each."""
 
 
 class Relation(StrEnum):
@@ -158,3 +159,12 @@ def read_prompt_set(path: Path) -> PromptSet:
         where = ".".join(str(part) for part in first["loc"]) or "content"
         msg = f"{path}: not a valid prompt set: {where}: {first['msg']}"
         raise CkepeError(msg) from error
+
+
+def read_shipped(label_set: str) -> PromptSet:
+    """Return the shipped prompt set of a label set.
+
+    Raises:
+        CkepeError: None is shipped under this name.
+    """
+    return read_prompt_set(SHIPPED / f"{label_set}.json")

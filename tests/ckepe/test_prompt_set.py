@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ckepe.errors import CkepeError
+from ckepe.pipeline import PromptEngineer
 from ckepe.prompt_set import (
     Evidence,
     Generator,
@@ -15,7 +16,9 @@ from ckepe.prompt_set import (
     Relation,
     SourceVersion,
     read_prompt_set,
+    read_shipped,
 )
+from knowledge_sources.label_sets import label_sets
 
 
 def make_prompt_set(text: str = "left bundle branch block") -> PromptSet:
@@ -90,3 +93,16 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 def test_only_same_narrower_and_attribute_are_accepted() -> None:
     accepted = {relation for relation in Relation if relation.is_accepted}
     assert accepted == {Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE}
+
+
+@pytest.mark.parametrize("name", list(label_sets()))
+def test_the_shipped_set_is_what_the_pipeline_makes(name: str, engineer: PromptEngineer) -> None:
+    shipped = read_shipped(name)
+    made = engineer.engineer((), label_set=name, llm="off")
+    assert [p.label for p in shipped.prompts] == [label.key for label in label_sets()[name].labels]
+    assert shipped.texts == made.texts, "run `make prompts`"
+
+
+def test_a_set_that_is_not_shipped_is_named() -> None:
+    with pytest.raises(CkepeError, match="nothing"):
+        read_shipped("nothing")
