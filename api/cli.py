@@ -42,7 +42,6 @@ def _print_version(wanted: bool) -> None:
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(model_app)
-app.add_typer(model_app)
 
 
 @app.callback()
