@@ -19,8 +19,8 @@ COPY . .
 # What only tests, compilers and unused back ends need is left behind.
 RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
     && cd /opt/venv/lib/python3*/site-packages \
-    && rm -rf torch/include torch/share torch/bin pyarrow/include pyarrow/tests kubernetes \
-       transformers sentence_transformers pip \
+    && rm -rf torch/include torch/share torch/bin torch/test pyarrow/include kubernetes \
+       transformers sentence_transformers onnxruntime hf_xet pip \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find . -name '*.a' -delete
 
@@ -41,12 +41,12 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
 CMD ["python3", "/opt/llm_server.py"]
 
 FROM base AS service
-COPY --from=build /opt/venv /opt/venv
 ENV MERL_HOST=0.0.0.0 MERL_PORT=8000 MERL_DATA_DIR=/data HF_HUB_OFFLINE=1
 WORKDIR /tmp
 USER merl
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=180s --retries=6 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=600s --retries=6 \
     CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/ready', timeout=4)"]
 CMD ["merl", "serve"]
+COPY --from=build /opt/venv /opt/venv
