@@ -22,7 +22,6 @@ from merl_core.records import STANDARD_LEADS
 
 MERL_LEADS: Final = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """Order of MIMIC-IV-ECG, and so of the paper's weights: aVF before aVL."""
-_STRIDE: Final = 16
 
 
 class _Strict(BaseModel):
@@ -142,9 +141,10 @@ class MerlModel(nn.Module):
             stem_kernel_size=ecg.stem_kernel_size,
         )
         self.ecg_encoder = encoder
+        self._stride = encoder.stride
         if ecg.pool == "attention":
             self.downconv = nn.Conv1d(encoder.n_out, embed_dim, 1)
-            n_positions = math.ceil(config.signal.sig_len / _STRIDE)
+            n_positions = math.ceil(config.signal.sig_len / encoder.stride)
             self.att_pool_head = AttentionPool(n_positions, embed_dim, ecg.n_heads)
         else:
             self.pool = StatisticsPool(encoder.n_out, embed_dim, ecg.n_heads, ecg.dropout)
@@ -162,7 +162,7 @@ class MerlModel(nn.Module):
         if self.config.ecg.pool == "attention":
             h = self.downconv(h)  # (B, D, T')
             return h.mean(dim=-1), self.att_pool_head(h)
-        projected = self.pool(h, _is_recorded(x, h.shape[-1]))
+        projected = self.pool(h, _is_recorded(x, self._stride, h.shape[-1]))
         return projected, projected
 
     def encode_ecg(self, x: Tensor) -> Tensor:
@@ -180,10 +180,10 @@ class MerlModel(nn.Module):
         return one, two
 
 
-def _is_recorded(x: Tensor, n_positions: int) -> Tensor:
+def _is_recorded(x: Tensor, stride: int, n_positions: int) -> Tensor:
     """Return which output positions see a recorded sample, shape (B, T')."""
     is_sample = (x != 0).any(dim=1, keepdim=True).to(x.dtype)  # (B, 1, T)
-    reached = F.max_pool1d(is_sample, _STRIDE, _STRIDE, ceil_mode=True)[:, 0, :n_positions]
+    reached = F.max_pool1d(is_sample, stride, stride, ceil_mode=True)[:, 0, :n_positions]
     is_recorded = reached > 0
     return is_recorded | ~is_recorded.any(dim=1, keepdim=True)
 

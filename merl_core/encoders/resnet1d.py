@@ -114,10 +114,11 @@ class ResNet1d(nn.Module):
                 n_in = width * kind.expansion
             setattr(self, f"layer{stage}", nn.Sequential(*blocks))
         self.n_stages = len(widths)
+        self.stride = 2**self.n_stages
         self.n_out = n_in
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features of shape (B, C, T'), T' = T / 16, for signals of shape (B, L, T)."""
+        """Return features of shape (B, C, T'), T' = T / stride, for signals of shape (B, L, T)."""
         x = F.relu(self.bn1(self.conv1(x)))
         for stage in range(1, self.n_stages + 1):
             x = getattr(self, f"layer{stage}")(x)
