@@ -1,0 +1,84 @@
+"""The prompt of each class of a manifest: engineered, read from a file, or its own words."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from knowledge_sources.label_sets import find_label, label_set
+from merl_core.errors import MerlError
+
+if TYPE_CHECKING:
+    from merl_core.datasets.manifest import Manifest
+
+
+class PromptEngineer(Protocol):
+    """Makes a prompt set; `ckepe.pipeline.PromptEngineer` is one."""
+
+    def engineer(self, labels: Sequence[str], *, label_set: str | None, llm: Any = "auto") -> Any:
+        """Return an object with `prompts`, each with `label` and `text`."""
+        ...
+
+
+EngineerFactory = Callable[[Callable[[int, int], None] | None], PromptEngineer]
+
+
+def engineer_texts(
+    factory: EngineerFactory | None, table: "Manifest", set_name: str | None, *, bare: bool
+) -> dict[str, str]:
+    """Return prompts by column head: the pipeline's, or the classes' own words."""
+    labels = {head: _label_key(head, set_name) for head in table.labels}
+    if factory is None or bare:
+        return {head: _meaning(key) for head, key in labels.items()}
+    made = factory(None).engineer(list(labels.values()), label_set=set_name, llm="off")
+    texts = {prompt.label: prompt.text for prompt in made.prompts}
+    return {head: texts.get(key, _meaning(key)) for head, key in labels.items()}
+
+
+def _label_key(head: str, set_name: str | None) -> str:
+    if set_name is None:
+        return " ".join(head.split())
+    code = head.partition(":")[2] or head
+    return label_set(set_name).get(code).key
+
+
+def _meaning(key: str) -> str:
+    label = find_label(key)
+    return key if label is None else label.meaning
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """Return texts by label of a prompt set, or of a plain JSON object of label and text."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"prompt set {str(path)!r} cannot be read: {error.strerror}"
+        raise MerlError(msg) from error
+    except ValueError as error:
+        msg = f"prompt set {str(path)!r} is not JSON: {error}"
+        raise MerlError(msg) from error
+    items = content.get("prompts", content) if isinstance(content, dict) else None
+    try:
+        if isinstance(items, list):
+            return {item["label"]: item["text"] for item in items}
+        return {str(label): str(text) for label, text in dict(items or {}).items()}
+    except (TypeError, KeyError, ValueError) as error:
+        msg = f"prompt set {str(path)!r} does not hold a label and a text for each prompt"
+        raise MerlError(msg) from error
+
+
+def match_texts(texts: dict[str, str], table: "Manifest", set_name: str | None) -> dict[str, str]:
+    """Return prompts by column head; heads and labels meet in any case, with or without a set."""
+    known = {label.casefold(): text for label, text in texts.items()}
+    for label, text in texts.items():
+        known.setdefault(label.partition(":")[2].casefold() or label.casefold(), text)
+    matched = {}
+    for head in table.labels:
+        for key in (head, f"{set_name}:{head}"):
+            if key.casefold() in known:
+                matched[head] = known[key.casefold()]
+                break
+        else:
+            msg = f"the prompt set holds no prompt for class {head!r}"
+            raise MerlError(msg)
+    return matched
