@@ -29,6 +29,10 @@ class LabelScore(Protocol):
         """Place on the reference bank."""
 
     @property
+    def percentile_interval(self) -> tuple[float, float] | None:
+        """95 % interval of the percentile."""
+
+    @property
     def probability(self) -> float | None:
         """Where calibrated."""
 
@@ -63,6 +67,10 @@ class ScoringEngine(Protocol):
     @property
     def config_sha256(self) -> str:
         """Of the config."""
+
+    @property
+    def n_reference(self) -> int:
+        """Recordings in the reference bank."""
 
     def classify(self, record: Record, prompts: Mapping[str, str]) -> Classification:
         """Score one record with prompt texts by label."""

@@ -112,6 +112,7 @@ class ModelBody(_Body):
     id: str
     sha256: str
     config_sha256: str
+    n_reference: int = Field(description="Recordings in the bank that percentiles refer to")
 
 
 class PromptSetRef(_Body):
@@ -131,6 +132,9 @@ class ScoreBody(_Body):
     score: float = Field(description="Cosine between ECG and prompt, -1 to 1")
     percentile: float | None = Field(
         description="Place among the scores of the same prompt on the reference bank, 0 to 100"
+    )
+    percentile_interval: tuple[float, float] | None = Field(
+        description="95 % interval of the percentile, given the size of the reference bank"
     )
     probability: float | None = Field(description="Only where a calibration was fitted")
     prompt: str

@@ -354,7 +354,10 @@ class Service:
     def _model_body(self) -> ModelBody:
         engine = self.parts.engine
         return ModelBody(
-            id=engine.model_id, sha256=engine.sha256, config_sha256=engine.config_sha256
+            id=engine.model_id,
+            sha256=engine.sha256,
+            config_sha256=engine.config_sha256,
+            n_reference=engine.n_reference,
         )
 
 
@@ -448,6 +451,7 @@ def _score_bodies(classification: Classification, prompt_set: PromptSet) -> list
             grounded=prompts[item.label].is_grounded,
             score=item.score,
             percentile=item.percentile,
+            percentile_interval=item.percentile_interval,
             probability=item.probability,
             prompt=prompts[item.label].text,
             rank=rank,

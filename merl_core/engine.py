@@ -22,7 +22,7 @@ from merl_core.errors import CheckpointError, InvalidRecordError
 from merl_core.model import MerlModel
 from merl_core.preprocess import merl_minmax, prepare
 from merl_core.records import Record, RecordWarning
-from merl_core.zero_shot import first_phrase, join_windows, percentiles
+from merl_core.zero_shot import first_phrase, join_windows, percentile_interval, percentiles
 
 _MAX_CACHED_TEXTS: Final = 20_000
 _BATCH: Final = 32
@@ -46,6 +46,8 @@ class LabelScore:
     """Cosine of ECG and prompt."""
     percentile: float | None
     """Place among the scores that the same prompt gets on the reference bank, 0 to 100."""
+    percentile_interval: tuple[float, float] | None = None
+    """95 % interval of the percentile, given how many recordings the bank holds."""
     probability: float | None = None
     """Only where a calibration for this class was fitted."""
     notes: tuple[str, ...] = ()
@@ -105,6 +107,11 @@ class Engine:
     def config_sha256(self) -> str:
         """Hash of the config file."""
         return self.checkpoint.config_sha256
+
+    @property
+    def n_reference(self) -> int:
+        """Number of recordings in the reference bank."""
+        return len(self._bank)
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return normalised text features of shape (N, D); texts seen before are not encoded."""
@@ -177,7 +184,13 @@ class Engine:
         scores = join_windows(encoded.features @ text_features.T, texts)
         places = self._percentiles(scores, text_features)
         rows = tuple(
-            LabelScore(label, float(score), place, self._probability(label, float(score)))
+            LabelScore(
+                label,
+                float(score),
+                place,
+                self._interval(place),
+                self._probability(label, float(score)),
+            )
             for label, score, place in zip(prompts, scores, places, strict=True)
         )
         return Classification(rows, encoded.warnings)
@@ -189,6 +202,12 @@ class Engine:
             return [None] * len(scores)
         placed = percentiles(scores, self._bank @ text_features.T)
         return [round(float(place), 2) for place in placed]
+
+    def _interval(self, percentile: float | None) -> tuple[float, float] | None:
+        if percentile is None:
+            return None
+        low, high = percentile_interval(percentile, self.n_reference)
+        return round(low, 2), round(high, 2)
 
     def _probability(self, label: str, score: float) -> float | None:
         platt = self.checkpoint.config.calibration.get(label)

@@ -1,5 +1,6 @@
 """Zero-shot scores: cosines of ECG and prompts, joined over windows, placed in a reference bank."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -68,3 +69,21 @@ def percentiles(
     equal = (reference_scores == scores).mean(axis=0)
     placed: NDArray[np.float64] = 100 * (below + equal / 2)
     return placed
+
+
+def percentile_interval(percentile: float, n_reference: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a percentile that `n_reference` recordings gave.
+
+    The bank is a sample: with 200 recordings the 98th percentile may be the 95th or the 99th.
+
+    Source: Wilson, J Am Stat Assoc 22 (1927), 209.
+    """
+    if n_reference < 1:
+        msg = f"n_reference is {n_reference!r}, expected at least 1"
+        raise ValueError(msg)
+    z2 = 1.959964**2
+    share = percentile / 100
+    middle = share + z2 / (2 * n_reference)
+    spread = math.sqrt(z2 * (share * (1 - share) / n_reference + z2 / (4 * n_reference**2)))
+    low, high = (100 * (middle + s * spread) / (1 + z2 / n_reference) for s in (-1, 1))
+    return max(0.0, low), min(100.0, high)

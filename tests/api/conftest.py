@@ -60,6 +60,7 @@ class FakeEngine:
     model_id = "fake"
     sha256 = "00" * 32
     config_sha256 = "11" * 32
+    n_reference = 200
 
     def classify(self, record: Record, prompts: Mapping[str, str]) -> Any:
         if any(text == "explode" for text in prompts.values()):
@@ -70,6 +71,7 @@ class FakeEngine:
                 label=label,
                 score=len(text) / 100,
                 percentile=50.0,
+                percentile_interval=(43.1, 56.9),
                 probability=None,
                 notes=(),
             )

@@ -29,8 +29,8 @@ def test_an_answer_has_the_documented_parts(client: TestClient) -> None:
         "device_statements",
     }  # fmt: skip
     assert set(answer["scores"][0]) == {
-        "label", "meaning", "grounded", "score", "percentile", "probability", "prompt", "rank",
-        "notes",
+        "label", "meaning", "grounded", "score", "percentile", "percentile_interval", "probability",
+        "prompt", "rank", "notes",
     }  # fmt: skip
 
 

@@ -6,7 +6,13 @@ import pytest
 from merl_core.engine import Engine
 from merl_core.errors import CheckpointError, InvalidRecordError
 from merl_core.records import STANDARD_LEADS, Record
-from merl_core.zero_shot import first_phrase, is_event, join_windows, percentiles
+from merl_core.zero_shot import (
+    first_phrase,
+    is_event,
+    join_windows,
+    percentile_interval,
+    percentiles,
+)
 
 PROMPTS = {"afib": "atrial fibrillation", "lbbb": "left bundle branch block"}
 
@@ -119,3 +125,19 @@ def test_a_prompt_lies_between_its_name_and_its_text(engine: Engine) -> None:
     joined, name = engine.encode_text([text, "atrial fibrillation"])
     whole = engine._project_texts([text])[0]
     np.testing.assert_allclose(joined @ name, joined @ whole, atol=1e-5)
+
+
+def test_a_percentile_comes_with_the_interval_that_its_bank_allows(engine: Engine) -> None:
+    row = engine.classify(noise(), PROMPTS).scores[0]
+    assert row.percentile is not None
+    assert row.percentile_interval is not None
+    low, high = row.percentile_interval
+    assert low <= row.percentile <= high
+    assert 5 < high - low < 30
+    assert engine.n_reference == 50
+
+
+def test_the_wilson_interval_is_that_of_the_textbook() -> None:
+    assert percentile_interval(50.0, 100) == pytest.approx((40.38, 59.62), abs=0.01)
+    assert percentile_interval(0.0, 20) == pytest.approx((0.0, 16.11), abs=0.01)
+    assert percentile_interval(100.0, 20) == pytest.approx((83.89, 100.0), abs=0.01)
