@@ -3,6 +3,7 @@
 import typer
 
 from merl_core.checkpoint_cli import app as checkpoint_app
+from merl_core.data_cli import app as data_app
 from merl_core.evaluation_cli import app as evaluation_app
 from merl_core.simulation_cli import app as simulation_app
 from merl_core.training_cli import app as training_app
@@ -12,3 +13,4 @@ app.add_typer(evaluation_app)
 app.add_typer(training_app)
 app.add_typer(simulation_app)
 app.add_typer(checkpoint_app, name="checkpoint")
+app.add_typer(data_app, name="data")

@@ -8,14 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from merl_core.datasets.checksums import SUMS, compare, read_checksums
 from merl_core.datasets.headers import Header, read_headers
 from merl_core.datasets.manifest import Manifest
-from merl_core.errors import InvalidRecordError
+from merl_core.errors import InvalidRecordError, MerlError
 from merl_core.preprocess import prepare
 from merl_core.readers import read_record
 from merl_core.records import STANDARD_LEADS
 
 _SHOWN: Final = 20
+_N_THREADS: Final = 4
 _UNITS: Final = frozenset({"mv", "uv", "µv", "v", "nv"})
 Progress = Callable[[int, int], None]
 
@@ -147,3 +149,23 @@ def _problems(report: dict[str, Any]) -> list[str]:
         same = signals["identical"][0]
         found.append(f"{len(signals['identical'])} signals occur twice, the first: {same}")
     return found
+
+
+def check_checksums(
+    folder: Path, problems: list[str], on_progress: Progress | None = None
+) -> dict[str, Any]:
+    """Compare a copy with its `SHA256SUMS.txt`; add what differs to `problems`.
+
+    Raises:
+        MerlError: The copy has no such file.
+    """
+    expected = read_checksums(folder)
+    if expected is None:
+        msg = f"{folder}: no {SUMS} to compare with"
+        raise MerlError(msg)
+    found = compare(folder, expected, expected, _N_THREADS, on_progress)
+    for kind, names in found.items():
+        if names:
+            problems.append(f"{len(names)} files of {SUMS} are {kind}, the first: {names[0]}")
+    counts = {"n_files": len(expected)} | {f"n_{kind}": len(n) for kind, n in found.items()}
+    return {"checksums": counts, "problems": problems}

@@ -1,4 +1,4 @@
-"""CPSC2018: the China Physiological Signal Challenge 2018, as PhysioNet and its makers publish it."""
+"""CPSC2018: China Physiological Signal Challenge 2018, as PhysioNet and its makers publish it."""
 
 from pathlib import Path
 from typing import Final

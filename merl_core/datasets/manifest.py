@@ -92,14 +92,15 @@ def read_manifest(path: Path) -> Manifest:
     labels = [column for column, values in columns.items() if values is not None]
     known = [values for values in columns.values() if values is not None]
     patients = table[PATIENT_COLUMN] if PATIENT_COLUMN in table else table[PATH_COLUMN]
-    texts = {name: tuple(table[c]) for c, name in _TEXT_COLUMNS.items() if c in table}
     return Manifest(
         paths=tuple(table[PATH_COLUMN]),
         labels=tuple(labels),
         y_true=np.stack(known, axis=1) if known else np.zeros((len(table), 0)),
         patients=tuple(patients),
         ignored=tuple(column for column in candidates if columns[column] is None),
-        **texts,
+        record_ids=_texts(table, "record_id"),
+        splits=_texts(table, "split"),
+        reports=_texts(table, "report"),
     )
 
 
@@ -162,6 +163,10 @@ def split_by_patient(
             if place < 0:
                 break
     return tuple(found[patient] for patient in patients)
+
+
+def _texts(table: pd.DataFrame, column: str) -> tuple[str, ...]:
+    return tuple(table[column]) if column in table else ()
 
 
 def _binary(column: "pd.Series[str]") -> NDArray[np.float64] | None:

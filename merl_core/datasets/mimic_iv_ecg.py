@@ -48,7 +48,7 @@ def load_mimic_iv_ecg(folder: Path, *, min_words: int = MIN_WORDS) -> Manifest:
     measured = measured[["subject_id", "study_id"]].assign(report=reports)
     joined = records.merge(measured, on="study_id", how="left", suffixes=("", "_measured"))
     notices = _notices(joined, min_words)
-    kept = joined[joined["report"].fillna("").str.split().str.len() >= min_words]
+    kept = joined[_n_words(joined["report"]) >= min_words]
     if kept.empty:
         msg = f"{folder}: no recording has a report of {min_words} words"
         raise MerlError(msg)
@@ -82,8 +82,7 @@ def clean_report(lines: tuple[str, ...] | list[str]) -> str:
 
 def _notices(joined: pd.DataFrame, min_words: int) -> tuple[str, ...]:
     is_absent = joined["report"].isna()
-    n_words = joined["report"].fillna("").str.split().str.len()
-    is_short = ~is_absent & (n_words < min_words)
+    is_short = ~is_absent & (_n_words(joined["report"]) < min_words)
     differs = ~is_absent & (joined["subject_id"] != joined["subject_id_measured"])
     counts = (
         (is_absent, "recordings without a row in machine_measurements.csv are left out"),
@@ -91,3 +90,7 @@ def _notices(joined: pd.DataFrame, min_words: int) -> tuple[str, ...]:
         (differs, "recordings have another subject_id in machine_measurements.csv"),
     )
     return tuple(f"{int(mask.sum())} {text}" for mask, text in counts if bool(mask.any()))
+
+
+def _n_words(reports: "pd.Series[str]") -> "pd.Series[int]":
+    return reports.fillna("").map(lambda text: len(text.split()))

@@ -40,7 +40,7 @@ def load_paper_split(
     """Return the recordings and labels of one of the paper's split files.
 
     Args:
-        name: Label set: `ptbxl_super`, `ptbxl_sub`, `ptbxl_form`, `ptbxl_rhythm`, `cpsc2018`, `csn`.
+        name: Label set: one of `FILES`.
         split: `train`, `val` or `test`.
         splits_folder: Folder of the split files, or one above (`finetune/data_split`).
         data_folder: The data set; needed for CPSC2018 alone, whose files say no folder.
@@ -133,7 +133,9 @@ def _zero_one(table: pd.DataFrame, codes: tuple[str, ...], path: Path) -> NDArra
         wrong = np.flatnonzero(~(is_one | is_zero))
         if wrong.size:
             line = int(wrong[0]) + 2
-            msg = f"{path}, line {line}, column {code!r}: {table[code].iloc[line - 2]!r}, not 0 or 1"
+            msg = (
+                f"{path}, line {line}, column {code!r}: {table[code].iloc[line - 2]!r}, not 0 or 1"
+            )
             raise MerlError(msg)
         columns.append(is_one.to_numpy(np.float64))
     return np.stack(columns, axis=1)
@@ -144,5 +146,3 @@ def _empty_classes(
 ) -> tuple[str, ...]:
     empty = [code for code, n in zip(codes, y_true.sum(axis=0), strict=True) if n == 0]
     return (f"{where}: no positive recording of {', '.join(empty)}",) if empty else ()
-
-

@@ -81,9 +81,7 @@ def _label_of_code(path: Path, name: str) -> dict[str, str]:
     code_column = str(table.columns[0])
     table = table[table[kind].isin(("1", "1.0"))]
     labels = table[column] if column else table[code_column]
-    return {
-        code: label.strip("_") for code, label in zip(table[code_column], labels, strict=True)
-    }
+    return {code: label.strip("_") for code, label in zip(table[code_column], labels, strict=True)}
 
 
 def _codes(text: str, path: Path, line: int) -> list[str]:

@@ -1,0 +1,100 @@
+"""Commands of `merl data`: read, check, fetch and prepare data sets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merl_core.console import progress, reported, say, write_json
+from merl_core.datasets.manifest import Manifest
+
+app = typer.Typer(no_args_is_help=True, help="Fetch, check and prepare data sets.")
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="mimic-iv-ecg, ptbxl_super, ptbxl_sub, ptbxl_form, ptbxl_rhythm, cpsc2018, csn, or "
+        "manifest for a CSV of your own."
+    ),
+]
+Folder = Annotated[Path, typer.Argument(help="The data set as published; for manifest the CSV.")]
+Splits = Annotated[Path | None, typer.Option(help="Folder of the paper's split files.")]
+Split = Annotated[str | None, typer.Option(help="train, val or test; all if not given.")]
+Labels = Annotated[str, typer.Option(help="Of csn: exact, or merl as in the paper's files.")]
+Rate = Annotated[int, typer.Option(help="Recordings of PTB-XL: 100 or 500 Hz.")]
+
+
+@app.command()
+def manifest(
+    name: Name,
+    folder: Folder,
+    output: Annotated[Path, typer.Option("-o", "--output", help="CSV to write.")],
+    splits: Splits = None,
+    split: Split = None,
+    labels: Labels = "exact",
+    fs: Rate = 500,
+) -> None:
+    """Write a data set's recordings, labels, reports and split as one CSV."""
+    with reported():
+        from merl_core.datasets.manifest import write_manifest
+
+        found = _load(name, folder, splits, split, labels, fs)
+        write_manifest(found, output)
+    typer.echo(str(output))
+
+
+@app.command()
+def check(
+    name: Name,
+    folder: Folder,
+    sample: Annotated[int, typer.Option(min=1, help="Signals to read.")] = 200,
+    every: Annotated[bool, typer.Option("--all", help="Read every signal.")] = False,
+    checksums: Annotated[
+        bool, typer.Option("--checksums", help="Compare every file with SHA256SUMS.txt.")
+    ] = False,
+    root: Annotated[Path | None, typer.Option(help="Where a manifest's paths start.")] = None,
+    fs: Rate = 500,
+) -> None:
+    """Report what a copy holds and what is wrong with it (JSON); status 1 if anything is."""
+    with reported():
+        from merl_core.datasets.checking import check_checksums, check_records
+
+        found = _load(name, folder, None, None, "exact", fs)
+        base = root or (folder.parent if name == "manifest" else folder)
+        with progress("signals") as advance:
+            report = check_records(
+                found, base, sample=None if every else sample, on_progress=advance
+            )
+        if checksums:
+            with progress("files") as advance:
+                report |= check_checksums(base, report["problems"], advance)
+    write_json({"name": name, **report}, None)
+    for problem in report["problems"]:
+        say(problem)
+    if report["problems"]:
+        raise typer.Exit(1)
+
+
+def _load(
+    name: str, folder: Path, splits: Path | None, split: str | None, labels: str, fs: int
+) -> Manifest:
+    from merl_core.datasets.catalog import load_dataset
+    from merl_core.errors import MerlError
+
+    if labels not in ("exact", "merl"):
+        msg = f"labels {labels!r}, expected exact or merl"
+        raise MerlError(msg)
+    if fs not in (100, 500):
+        msg = f"PTB-XL is published at 100 and 500 Hz, not at {fs}"
+        raise MerlError(msg)
+    found = load_dataset(
+        name,
+        folder,
+        splits_folder=splits,
+        split=split,
+        labels="merl" if labels == "merl" else "exact",
+        fs=100 if fs == 100 else 500,
+    )
+    for notice in found.notices:
+        say(notice)
+    return found
