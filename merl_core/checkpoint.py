@@ -14,8 +14,9 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
+from merl_core.ensemble import DualEncoder, build_model
 from merl_core.errors import CheckpointError
-from merl_core.model import MerlModel, ModelConfig
+from merl_core.model import ModelConfig
 
 BUNDLED: Final = Path(__file__).parent / "checkpoints"
 FORMAT_VERSION: Final = 1
@@ -56,7 +57,7 @@ class Checkpoint:
 
     path: Path
     config: CheckpointConfig
-    model: MerlModel
+    model: DualEncoder
     """In eval mode, on the CPU, float32."""
     reference_bank: Tensor
     """Normalised ECG features of shape (N, D), label-free; may be empty."""
@@ -77,12 +78,12 @@ def load_checkpoint(source: str | Path) -> Checkpoint:
     config = _parse_config(folder / CONFIG, raw_config)
     raw_weights = _read(folder / WEIGHTS)
     weights = _parse_tensors(folder / WEIGHTS, raw_weights)
-    model = MerlModel(config.model)
+    model = build_model(config.model)
     _load_strictly(model, weights, folder / WEIGHTS)
     bank_tensors = _parse_tensors(folder / BANK, _read(folder / BANK))
     bank = bank_tensors.get("ecg_features")
-    if bank is None or bank.ndim != 2 or bank.shape[1] != config.model.embed_dim:
-        msg = f"{folder / BANK}: expected 'ecg_features' of shape (N, {config.model.embed_dim})"
+    if bank is None or bank.ndim != 2 or bank.shape[1] != config.model.feature_dim:
+        msg = f"{folder / BANK}: expected 'ecg_features' of shape (N, {config.model.feature_dim})"
         raise CheckpointError(msg)
     return Checkpoint(
         path=folder,
@@ -97,7 +98,7 @@ def load_checkpoint(source: str | Path) -> Checkpoint:
 def save_checkpoint(
     folder: Path,
     config: CheckpointConfig,
-    model: MerlModel,
+    model: DualEncoder,
     reference_bank: Tensor,
     card: str = "",
 ) -> None:
@@ -161,7 +162,7 @@ def _parse_tensors(path: Path, raw: bytes) -> dict[str, Tensor]:
         raise CheckpointError(msg) from error
 
 
-def _load_strictly(model: MerlModel, weights: Mapping[str, Tensor], path: Path) -> None:
+def _load_strictly(model: DualEncoder, weights: Mapping[str, Tensor], path: Path) -> None:
     expected = model.state_dict()
     for kind, names in (
         ("lacks", expected.keys() - weights.keys()),

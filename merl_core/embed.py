@@ -35,7 +35,7 @@ def write_features(
             mean = one.features.mean(axis=0)
             paths.append(name)
             rows.append(mean / np.linalg.norm(mean))
-    dim = engine.config.embed_dim
+    dim = engine.config.feature_dim
     flat = np.concatenate(rows) if rows else np.zeros(0, np.float32)
     features = pa.FixedSizeListArray.from_arrays(pa.array(flat.astype(np.float32)), dim)
     table = pa.table({"path": pa.array(paths, pa.string()), "features": features})

@@ -18,8 +18,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from merl_core.checkpoint import Checkpoint, load_checkpoint
 from merl_core.encoders.text import MODEL_SHA256, SentenceEncoder
+from merl_core.ensemble import DualEncoder
 from merl_core.errors import CheckpointError, InvalidRecordError
-from merl_core.model import MerlModel
 from merl_core.preprocess import merl_minmax, prepare
 from merl_core.records import Record, RecordWarning
 from merl_core.zero_shot import first_phrase, join_windows, percentile_interval, percentiles
@@ -126,7 +126,7 @@ class Engine:
                 self._texts.move_to_end(key)
             while len(self._texts) > _MAX_CACHED_TEXTS:
                 self._texts.popitem(last=False)
-        return np.stack(found) if found else np.zeros((0, self.config.embed_dim), np.float32)
+        return np.stack(found) if found else np.zeros((0, self.config.feature_dim), np.float32)
 
     def encode_ecg(self, record: Record) -> EncodedRecord:
         """Return the features of a recording's windows.
@@ -154,7 +154,7 @@ class Engine:
 
     def encode_windows(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return normalised features of shape (N, D) for prepared windows (N, L, T)."""
-        features = np.zeros((len(windows), self.config.embed_dim), dtype=np.float32)
+        features = np.zeros((len(windows), self.config.feature_dim), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(windows), _BATCH):
                 batch = torch.from_numpy(windows[start : start + _BATCH]).to(self._device)
@@ -241,7 +241,7 @@ class Engine:
         return SentenceEncoder(self._text_folder, device=str(self._device))
 
 
-def fuse_batch_norm(model: MerlModel) -> MerlModel:
+def fuse_batch_norm(model: DualEncoder) -> DualEncoder:
     """Return a copy in eval mode with each batch normalisation folded into its convolution.
 
     The features are the same to float32 rounding; the forward has a third fewer passes over

@@ -14,9 +14,9 @@ from merl_core.datasets.manifest import Manifest
 from merl_core.datasets.ptbxl import PtbXl
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import EncodedRecord, Engine
+from merl_core.ensemble import DualEncoder
 from merl_core.errors import InvalidRecordError, MerlError
 from merl_core.metrics import auroc, average_precision, bootstrap_auroc
-from merl_core.model import MerlModel
 from merl_core.readers import read_record
 from merl_core.targets import load_vocabulary
 from merl_core.zero_shot import join_windows
@@ -60,7 +60,7 @@ def _scp_labels(data: PtbXl) -> tuple[list[str], list[str], NDArray[np.float64]]
     return codes, names, y_true
 
 
-def ptbxl_validation(model: MerlModel, data: PtbXl) -> dict[str, float]:
+def ptbxl_validation(model: DualEncoder, data: PtbXl) -> dict[str, float]:
     """Return zero-shot macro AUROCs by label set, names as prompts, 5 positives or more a class."""
     features = encode_signals(model, data.signals)
     out = {}
@@ -73,7 +73,7 @@ def ptbxl_validation(model: MerlModel, data: PtbXl) -> dict[str, float]:
     return out
 
 
-def encode_signals(model: MerlModel, signals: NDArray[np.float32]) -> NDArray[np.float32]:
+def encode_signals(model: DualEncoder, signals: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return normalised features of shape (N, D) for prepared signals (N, L, T)."""
     with torch.inference_mode():
         parts = [
@@ -83,7 +83,7 @@ def encode_signals(model: MerlModel, signals: NDArray[np.float32]) -> NDArray[np
     return np.concatenate(parts)
 
 
-def encode_names(model: MerlModel, names: Sequence[str]) -> NDArray[np.float32]:
+def encode_names(model: DualEncoder, names: Sequence[str]) -> NDArray[np.float32]:
     """Return normalised text features of shape (C, D)."""
     with torch.inference_mode():
         return model.encode_text(torch.from_numpy(_embed(tuple(names)))).numpy()

@@ -93,6 +93,13 @@ class ModelConfig(_Strict):
     ecg: EcgConfig = EcgConfig()
     text: TextConfig = TextConfig()
     embed_dim: int = Field(default=256, gt=0)
+    n_members: int = Field(default=1, gt=0)
+    """Models of this shape whose cosines are averaged."""
+
+    @property
+    def feature_dim(self) -> int:
+        """Length of a feature: those of all members side by side."""
+        return self.n_members * self.embed_dim
 
 
 class MerlModel(nn.Module):

@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from merl_core.augment import Augmentation, augment
 from merl_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from merl_core.datasets.ptbxl import PtbXl
 from merl_core.encoders.text import SentenceEncoder
+from merl_core.ensemble import DualEncoder, join_models, members_of
 from merl_core.errors import MerlError
 from merl_core.evaluate import ptbxl_validation
 from merl_core.losses import clip_loss, statement_loss
@@ -49,10 +50,14 @@ class TrainConfig(BaseModel):
 
     name: str
     seed: int = 0
+    n_members: int = 1
+    """Models trained one after the other, each with the next seed, and joined to one."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the ECG encoder's forward and backward pass."""
     model: ModelConfig = ModelConfig()
     augmentation: Augmentation = Augmentation()
     start_from: str | None = None
-    """Folder or bundled name of the checkpoint whose weights training begins with."""
+    """Folder or bundled name of the checkpoint whose members' weights training begins with."""
     use_real: bool = True
     n_simulated: int = 40_000
     batch_size: int = 96
@@ -143,7 +148,7 @@ def train(
     run: Path,
     *,
     max_minutes: float | None = None,
-) -> MerlModel:
+) -> DualEncoder:
     """Train a model, write metrics and the checkpoint into `run`, and return it.
 
     The weights kept are the exponential moving average at the last step; no step is chosen by
@@ -153,15 +158,31 @@ def train(
         config: The recipe.
         corpus: What to train on.
         run: Folder for metrics and the checkpoint.
-        max_minutes: Shortens the schedule so that the training ends by then.
+        max_minutes: Shortens the schedule of each member so that its training ends by then.
 
     Raises:
         MerlError: The loss is not finite, or the checkpoint to start from is of another shape.
     """
     run.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(config.seed)
-    trainer = _Trainer(config, corpus)
-    logger.info("%d parameters", count_parameters(trainer.model))
+    members: list[MerlModel] = []
+    for number in range(config.n_members):
+        members.append(_train_member(config, corpus, run, number, max_minutes))
+        model = join_models(members)
+        result = {"member": number} | _validate(model, corpus)
+        logger.info("%s", json.dumps(result))
+        _save(model, config, corpus, run, result)
+    return model
+
+
+def _train_member(
+    config: TrainConfig, corpus: Corpus, run: Path, number: int, max_minutes: float | None
+) -> MerlModel:
+    seed = config.seed + number
+    torch.manual_seed(seed)
+    trainer = _Trainer(config, corpus, seed)
+    if config.start_from is not None:
+        trainer.start_from(config.start_from, number)
+    logger.info("member %d: %d parameters", number, count_parameters(trainer.model))
     started = time.monotonic()
     limit_s = math.inf if max_minutes is None else 60 * max_minutes
     step, done = 0, 0.0
@@ -171,33 +192,37 @@ def train(
         done = max(step / config.n_steps, seconds / limit_s)
         losses = trainer.step(step, min(done, 1.0))
         if step % config.validate_every == 0 or done >= 1:
-            row: dict[str, Any] = {"step": step, "seconds": round(seconds)}
-            row |= losses | trainer.validate()
+            row: dict[str, Any] = {"member": number, "step": step, "seconds": round(seconds)}
+            row |= losses | _validate(trainer.average.eval(), corpus)
             logger.info("%s", json.dumps(row))
             with (run / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
                 metrics.write(json.dumps(row) + "\n")
-            _save(trainer, run, row)
     return trainer.average.eval()
 
 
-def _save(trainer: "_Trainer", run: Path, result: dict[str, Any]) -> None:
-    config, corpus = trainer.config, trainer.corpus
+def _validate(model: DualEncoder, corpus: Corpus) -> dict[str, float]:
+    """Return macro AUROCs on the validation fold; empty where there is none."""
+    return {} if corpus.validation is None else ptbxl_validation(model, corpus.validation)
+
+
+def _save(
+    model: DualEncoder, config: TrainConfig, corpus: Corpus, run: Path, result: dict[str, Any]
+) -> None:
     training = {
         "recipe": config.model_dump(mode="json", exclude={"model"}),
         "n_real": 0 if corpus.real is None else len(corpus.real),
         "n_simulated": 0 if corpus.simulated is None else len(corpus.simulated),
         "result": result,
     }
-    model = trainer.average.eval()
-    description = CheckpointConfig(name=config.name, model=config.model, training=training)
+    description = CheckpointConfig(name=config.name, model=model.config, training=training)
     save_checkpoint(run / config.name, description, model, reference_bank(model, config, corpus))
 
 
-def reference_bank(model: MerlModel, config: TrainConfig, corpus: Corpus) -> Tensor:
+def reference_bank(model: DualEncoder, config: TrainConfig, corpus: Corpus) -> Tensor:
     """Return normalised features of training ECGs, label-free; real ones where there are any."""
     source = corpus.real if corpus.real is not None else corpus.simulated
     if source is None:
-        return torch.zeros(0, config.model.embed_dim)
+        return torch.zeros(0, model.config.feature_dim)
     rng = np.random.default_rng(config.seed)
     rows = np.sort(rng.permutation(len(source))[: config.bank_size])
     with torch.inference_mode():
@@ -208,20 +233,18 @@ def reference_bank(model: MerlModel, config: TrainConfig, corpus: Corpus) -> Ten
 class _Trainer:
     """Model, optimiser and random draws of one run."""
 
-    def __init__(self, config: TrainConfig, corpus: Corpus) -> None:
+    def __init__(self, config: TrainConfig, corpus: Corpus, seed: int) -> None:
         self.config, self.corpus = config, corpus
         self.model = MerlModel(config.model)
         with torch.no_grad():
             self.model.logit_scale.fill_(config.initial_logit_scale)
-        if config.start_from is not None:
-            _start_from(self.model, config.start_from)
         n_concepts = len(corpus.vocabulary)
         self.prior = nn.Parameter(torch.full((n_concepts,), -2.0))
         self.measure = nn.Linear(config.model.embed_dim, n_measurements())
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self._groups(), lr=config.learning_rate)
-        self.rng = np.random.default_rng(config.seed)
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.rng = np.random.default_rng(seed)
+        self.generator = torch.Generator().manual_seed(seed)
         self.rows = self._text_rows()
         sources = [s for s in (corpus.real, corpus.simulated) if s is not None]
         self.weights = [rarity_weights(s.targets) for s in sources]
@@ -254,7 +277,10 @@ class _Trainer:
         signals, targets, has_voltage, measured = self._draw()
         fs = config.model.signal.fs
         signals = augment(signals, has_voltage, fs, config.augmentation, self.generator)
-        pooled, projected = self.model.project_ecg(signals)
+        is_low = config.precision == "bfloat16"
+        with torch.autocast(signals.device.type, torch.bfloat16, enabled=is_low):
+            pooled, projected = self.model.project_ecg(signals)
+        pooled, projected = pooled.float(), projected.float()
         ecg_features = F.normalize(projected, dim=-1)
         columns, text_features = self._draw_texts()
         logits = self.model.logit_scale * ecg_features @ text_features.T + self.prior[columns]
@@ -321,25 +347,27 @@ class _Trainer:
         features = self.model.encode_text(vectors + self.config.text_noise * noise)
         return torch.tensor(columns), features
 
-    def validate(self) -> dict[str, float]:
-        """Return macro AUROCs of the averaged weights on the validation fold."""
-        if self.corpus.validation is None:
-            return {}
-        return ptbxl_validation(self.average.eval(), self.corpus.validation)
+    def start_from(self, source: str, number: int) -> None:
+        """Take the weights of one of a checkpoint's members.
+
+        Raises:
+            MerlError: It has another configuration, or fewer members.
+        """
+        initial = members_of(load_checkpoint(source).model)
+        if number >= len(initial):
+            msg = f"checkpoint {source!r} has {len(initial)} members, the recipe {number + 1}"
+            raise MerlError(msg)
+        if self.model.config != initial[number].config:
+            msg = f"checkpoint {source!r} has another model configuration than the recipe"
+            raise MerlError(msg)
+        for model in (self.model, self.average):
+            model.load_state_dict(initial[number].state_dict())
 
 
 def _schedule(step: int, done: float, config: TrainConfig) -> float:
     """Return the factor of the learning rate: linear warm-up, times half a cosine to zero."""
     warm = min(1.0, step / max(1, config.warmup_steps))
     return warm * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _start_from(model: MerlModel, source: str) -> None:
-    initial = load_checkpoint(source)
-    if model.config != initial.config.model:
-        msg = f"checkpoint {source!r} has another model configuration than the recipe"
-        raise MerlError(msg)
-    model.load_state_dict(initial.model.state_dict())
 
 
 def _positive_weight(sources: list[Examples]) -> Tensor:
