@@ -15,6 +15,7 @@ from api import __version__
 from api.observation import Observer
 from api.parts import Parts
 from api.problems import add_handlers
+from api.review_routes import router as review_router
 from api.routes import open_router, router
 from api.security import Guard, key_digests
 from api.settings import Settings
@@ -58,6 +59,7 @@ def create_app(settings: Settings, *, load_parts: LoadParts | None = None) -> Fa
     add_handlers(app)
     app.include_router(open_router)
     app.include_router(router)
+    app.include_router(review_router)
     _add_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(

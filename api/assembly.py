@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable
 
+from api.database import Database
 from api.parts import Parts
 from api.settings import Settings, prepare_data_dir
-from api.store import PromptSetStore
 from ckepe.index import connect, open_index
 from ckepe.llm import OpenAIChat
 from ckepe.pipeline import PromptEngineer
@@ -35,7 +35,7 @@ def load_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
     """
     _no_telemetry()
     prepare_data_dir(settings)
-    store = PromptSetStore(settings.sqlalchemy_url)
+    database = Database(settings.sqlalchemy_url)
     readers = ReaderPool(
         max_bytes=settings.max_upload_bytes,
         memory_mb=settings.reader_memory_mb,
@@ -57,7 +57,7 @@ def load_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
         engineer=engineer,
         retriever=engineer.retriever,
         knowledge=engineer.knowledge_base,
-        store=store,
+        database=database,
         llm=f"openai:{settings.llm_model}" if settings.has_llm else None,
         model_config=engine.checkpoint.config.model_dump(mode="json"),
     )

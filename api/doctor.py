@@ -46,7 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
         findings.append(_self_test(parts))
     finally:
         parts.readers.close()
-        parts.store.close()
+        parts.database.close()
     return findings
 
 

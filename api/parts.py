@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from api.store import PromptSetStore
+from api.database import Database
 from ckepe.prompt_set import PromptSet
 from knowledge_sources.knowledge_base import KnowledgeBase
 from merl_core.records import Record, RecordWarning
@@ -126,6 +126,6 @@ class Parts:
     engineer: Engineer
     retriever: Searcher
     knowledge: KnowledgeBase
-    store: PromptSetStore
+    database: Database
     llm: str | None = None
     model_config: Mapping[str, Any] = field(default_factory=dict)

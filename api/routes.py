@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, Up
 from fastapi.responses import StreamingResponse
 
 from api import __version__
-from api.errors import KNOWN_ERRORS, RequestError
+from api.dependencies import Limit, Offset, Ready, State, problems, ready_service
+from api.errors import KNOWN_ERRORS
 from api.metrics import CONTENT_TYPE
 from api.problems import problem_body, request_id_of
+from api.review_schemas import DiffBody
 from api.schemas import (
     BatchAnswer,
     BatchItem,
@@ -22,7 +24,6 @@ from api.schemas import (
     LabelSetBody,
     LabelSetSummary,
     ModelInfo,
-    ProblemBody,
     PromptSetPage,
     PromptSetSummary,
     ReadyBody,
@@ -39,54 +40,37 @@ NDJSON: Final = "application/x-ndjson"
 SVG: Final = "image/svg+xml"
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {"application/problem+json": {"schema": ProblemBody.model_json_schema()}}
-    return {status: {"description": "Problem", "content": content} for status in statuses}
-
-
-_ALWAYS: Final = _problems(400, 401, 403, 413, 422, 429, 503)
-_UPLOAD: Final = _problems(415)
+_ALWAYS: Final = problems(400, 401, 403, 413, 422, 429, 503)
+_UPLOAD: Final = problems(415)
 
 router = APIRouter(responses=_ALWAYS)
 open_router = APIRouter()
 
-
-def app_state(request: Request) -> AppState:
-    """Return the application's state."""
-    state: AppState = request.app.state.merl
-    return state
-
-
-State = Annotated[AppState, Depends(app_state)]
-
-
-def ready_service(state: State) -> Service:
-    """Return the service once it is loaded.
-
-    Raises:
-        RequestError: `not_ready`.
-    """
-    if state.service is None:
-        raise RequestError(state.reason, code="not_ready", retry_after_s=3)
-    return state.service
-
-
-Ready = Annotated[Service, Depends(ready_service)]
 Files = Annotated[
     list[UploadFile], File(description="One ECG; the parts of a WFDB record or one zip are one ECG")
 ]
 Labels = Annotated[list[str], Form(description="Classes in words, repeated or separated by ';'")]
 LabelSetName = Annotated[str | None, Form(description="Name of a label set")]
-PromptSetText = Annotated[str | None, Form(description="Id of a stored prompt set, or its JSON")]
+PromptSetText = Annotated[
+    str | None,
+    Form(
+        description="A prompt set: the id of a stored one, `name` or `name@version` of a "
+        "published one, or its JSON"
+    ),
+]
+MustBePublished = Annotated[
+    bool, Form(description="Refuse (422, `not_published`) all but a published prompt set")
+]
 
 
 def form_classes(
     labels: Labels = [],  # noqa: B006 - read only
     label_set: LabelSetName = None,
     prompt_set: PromptSetText = None,
+    published: MustBePublished = False,
 ) -> Classes:
     """Return the classes that a form asks for."""
-    return Classes(split_labels(labels), label_set or None, prompt_set or None)
+    return Classes(split_labels(labels), label_set or None, prompt_set or None, published)
 
 
 FormClasses = Annotated[Classes, Depends(form_classes)]
@@ -100,7 +84,7 @@ async def health() -> HealthBody:
     return HealthBody(version=__version__)
 
 
-@open_router.get("/ready", tags=["operations"], responses=_problems(503))
+@open_router.get("/ready", tags=["operations"], responses=problems(503))
 async def ready(state: State) -> ReadyBody:
     """Say that index and model are loaded; 503 before."""
     service = ready_service(state)
@@ -120,7 +104,7 @@ async def metrics(state: State) -> Response:
 # --- prompts
 
 
-@router.post("/prompts/generate", tags=["prompts"], responses=_problems(502))
+@router.post("/prompts/generate", tags=["prompts"], responses=problems(502))
 async def generate_prompts(body: GenerateRequest, state: State, service: Ready) -> PromptSet:
     """Engineer a verified prompt for each label, store the set and return it."""
     call = functools.partial(
@@ -147,11 +131,11 @@ async def verify(body: VerifyRequest, state: State, service: Ready) -> VerifyAns
 async def prompt_sets(
     state: State,
     service: Ready,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Limit = 50,
+    offset: Offset = 0,
 ) -> PromptSetPage:
     """List stored prompt sets, the newest first."""
-    store = service.parts.store
+    store = service.store
     call = functools.partial(store.page, limit=limit, offset=offset)
     rows = await state.lookup_lane.run(call)
     total = await state.lookup_lane.run(store.count)
@@ -162,10 +146,21 @@ async def prompt_sets(
     )
 
 
-@router.get("/prompt-sets/{prompt_set_id}", tags=["prompts"], responses=_problems(404))
+@router.get("/prompt-sets/{prompt_set_id}", tags=["prompts"], responses=problems(404))
 async def prompt_set(prompt_set_id: str, state: State, service: Ready) -> PromptSet:
     """Return a stored prompt set with all its evidence."""
     return await state.lookup_lane.run(functools.partial(service.prompt_set, prompt_set_id))
+
+
+@router.get("/prompt-sets/{prompt_set_id}/diff", tags=["prompts"], responses=problems(404))
+async def prompt_set_diff(
+    prompt_set_id: str,
+    to: Annotated[str, Query(max_length=100, description="Id of the prompt set to compare with")],
+    state: State,
+    service: Ready,
+) -> DiffBody:
+    """Return what the prompt set `to` adds, drops or words otherwise, label by label."""
+    return await state.lookup_lane.run(functools.partial(service.diff, prompt_set_id, to))
 
 
 # --- records
@@ -269,7 +264,7 @@ async def label_sets(service: Ready) -> list[LabelSetSummary]:
     return service.label_sets()
 
 
-@router.get("/label-sets/{name}", tags=["knowledge"], responses=_problems(404))
+@router.get("/label-sets/{name}", tags=["knowledge"], responses=problems(404))
 async def label_set(name: str, service: Ready) -> LabelSetBody:
     """Return a label set with its classes."""
     return service.label_set(name)
@@ -294,7 +289,7 @@ async def search(
     return await state.lookup_lane.run(call)
 
 
-@router.get("/knowledge/concepts/{concept_id}", tags=["knowledge"], responses=_problems(404))
+@router.get("/knowledge/concepts/{concept_id}", tags=["knowledge"], responses=problems(404))
 async def concept(concept_id: str, service: Ready) -> dict[str, Any]:
     """Return all that the sources say of a concept."""
     return service.concept(concept_id)

@@ -121,6 +121,9 @@ class PromptSetRef(_Body):
     id: str
     llm: str | None = Field(description="null: prompts from knowledge alone, no language model")
     notices: list[str] = []
+    published_as: str | None = Field(
+        default=None, description="`name@version`, where this prompt set was reviewed and published"
+    )
 
 
 class ScoreBody(_Body):

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from api.errors import RequestError
 from api.parts import Classification, LLMMode, Parts
+from api.review_schemas import DiffBody
+from api.reviews import ReviewDesk, diff_body, is_reference
 from api.schemas import (
     MAX_LABEL_LENGTH,
     MAX_LABELS,
@@ -32,6 +34,7 @@ from api.schemas import (
     VerdictBody,
     WarningBody,
 )
+from api.store import PromptSetStore
 from ckepe.prompt_set import PromptSet
 from knowledge_sources.label_sets import LabelSet, label_sets
 from merl_core.plot import Layout, Theme, render_svg
@@ -54,7 +57,9 @@ class Classes:
     labels: tuple[str, ...] = ()
     label_set: str | None = None
     prompt_set: str | None = None
-    """Id of a stored set, or the JSON of one."""
+    """Id of a stored set, `name` or `name@version` of a published one, or the JSON of one."""
+    must_be_published: bool = False
+    """Whether only a published prompt set will do."""
 
 
 def split_labels(values: Sequence[str]) -> tuple[str, ...]:
@@ -101,6 +106,8 @@ class Service:
 
     def __init__(self, parts: Parts, *, on_stage: StageObserver | None = None) -> None:
         self.parts = parts
+        self.store = PromptSetStore(parts.database)
+        self.reviews = ReviewDesk(parts.database, parts.engineer)
         self._on_stage = on_stage
         self._prompt_sets: OrderedDict[object, PromptSet] = OrderedDict()
         self._lock = threading.Lock()
@@ -108,7 +115,7 @@ class Service:
     def close(self) -> None:
         """Stop child processes and give connections back."""
         self.parts.readers.close()
-        self.parts.store.close()
+        self.parts.database.close()
 
     # --- prompts
 
@@ -142,7 +149,7 @@ class Service:
             max_attributes=max_attributes,
             on_progress=on_progress,
         )
-        self.parts.store.add(prompt_set)
+        self.store.add(prompt_set)
         return prompt_set
 
     def verify(
@@ -167,11 +174,19 @@ class Service:
         Raises:
             RequestError: `not_found`.
         """
-        found = self.parts.store.get(prompt_set_id)
+        found = self.store.get(prompt_set_id)
         if found is None:
             msg = f"no prompt set is stored under the id {prompt_set_id!r}"
             raise RequestError(msg, code="not_found")
         return found
+
+    def diff(self, from_id: str, to_id: str) -> DiffBody:
+        """Return what a stored prompt set changes against another.
+
+        Raises:
+            RequestError: `not_found`.
+        """
+        return diff_body(self.prompt_set(from_id), self.prompt_set(to_id))
 
     def prompts_for(self, classes: Classes) -> PromptSet:
         """Return the prompts of the classes asked for.
@@ -179,13 +194,21 @@ class Service:
         Labels and label sets get prompts from knowledge alone: no language model is waited for.
 
         Raises:
-            RequestError: No class was named, or the prompt set is not valid or not known.
+            RequestError: No class was named, or the prompt set is not valid, not known, or not
+                published although it must be.
         """
         if classes.prompt_set:
             if classes.labels or classes.label_set:
                 msg = "give either 'prompt_set', or 'labels' and 'label_set', not both"
                 raise RequestError(msg, code="invalid_request")
-            return self._given_prompt_set(classes.prompt_set.strip())
+            found = self._given_prompt_set(classes.prompt_set.strip())
+            if classes.must_be_published and self.reviews.published_as(found.id) is None:
+                msg = f"prompt set {found.id!r} is not published; see GET /publications"
+                raise RequestError(msg, code="not_published")
+            return found
+        if classes.must_be_published:
+            msg = "name a published prompt set in 'prompt_set'; see GET /publications"
+            raise RequestError(msg, code="not_published")
         if not classes.labels and not classes.label_set:
             raise _no_classes()
         key = (classes.labels, classes.label_set)
@@ -196,14 +219,25 @@ class Service:
             self._remember(key, cached)
         return cached
 
+    def _published_as(self, prompt_set: PromptSet, classes: Classes) -> str | None:
+        """Return the publication of a prompt set that was asked for by id, name or content."""
+        found = self.reviews.published_as(prompt_set.id) if classes.prompt_set else None
+        return None if found is None else found.reference
+
     def _given_prompt_set(self, text: str) -> PromptSet:
+        if is_reference(text):
+            publication = self.reviews.find(text)
+            text = text if publication is None else publication.prompt_set_id
         with self._lock:
             cached = self._prompt_sets.get(text)
         if cached is not None:
             return cached
-        found = self._parsed(text) if text.startswith("{") else self.parts.store.get(text)
+        found = self._parsed(text) if text.startswith("{") else self.store.get(text)
         if found is None:
-            msg = f"field 'prompt_set' is {text[:80]!r}: neither JSON nor the id of a stored set"
+            msg = (
+                f"field 'prompt_set' is {text[:80]!r}: neither JSON, nor the id of a stored set, "
+                f"nor a published name"
+            )
             raise RequestError(msg, code="unknown_prompt_set")
         if not found.prompts:
             raise _no_classes()
@@ -218,7 +252,7 @@ class Service:
             where = ".".join(str(part) for part in first["loc"]) or "content"
             msg = f"field 'prompt_set' is no valid prompt set: {where}: {first['msg']}"
             raise RequestError(msg, code="invalid_prompt_set") from None
-        self.parts.store.add(prompt_set)
+        self.store.add(prompt_set)
         return prompt_set
 
     def _remember(self, key: object, prompt_set: PromptSet) -> None:
@@ -252,6 +286,7 @@ class Service:
                 id=prompt_set.id,
                 llm=prompt_set.generator.llm,
                 notices=list(prompt_set.notices),
+                published_as=self._published_as(prompt_set, classes),
             ),
             scores=_score_bodies(classification, prompt_set),
             warnings=_warning_bodies((*record.warnings, *classification.warnings)),

@@ -12,10 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.database import Database
 from api.parts import Parts
 from api.settings import Settings, load_settings
 from api.state import LoadParts
-from api.store import PromptSetStore
 from ckepe.errors import LLMError
 from ckepe.prompt_set import Generator, LabelPrompt, PromptSet
 from merl_core.errors import InvalidRecordError
@@ -139,7 +139,7 @@ def fake_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
         engineer=FakeEngineer(),
         retriever=FakeRetriever(),
         knowledge=knowledge,
-        store=PromptSetStore(settings.sqlalchemy_url),
+        database=Database(settings.sqlalchemy_url),
     )
 
 

@@ -1,0 +1,42 @@
+"""What routes share: the application's state, the loaded service, documented problems, paging."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+
+from api.errors import RequestError
+from api.schemas import ProblemBody
+from api.service import Service
+from api.state import AppState
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of error statuses: each is a problem."""
+    content = {"application/problem+json": {"schema": ProblemBody.model_json_schema()}}
+    return {status: {"description": "Problem", "content": content} for status in statuses}
+
+
+def app_state(request: Request) -> AppState:
+    """Return the application's state."""
+    state: AppState = request.app.state.merl
+    return state
+
+
+State = Annotated[AppState, Depends(app_state)]
+
+
+def ready_service(state: State) -> Service:
+    """Return the service once it is loaded.
+
+    Raises:
+        RequestError: `not_ready`.
+    """
+    if state.service is None:
+        raise RequestError(state.reason, code="not_ready", retry_after_s=3)
+    return state.service
+
+
+Ready = Annotated[Service, Depends(ready_service)]
+
+Limit = Annotated[int, Query(ge=1, le=200, description="At most so many items")]
+Offset = Annotated[int, Query(ge=0, le=2**31, description="Items to skip; see `next_offset`")]

@@ -1,0 +1,1 @@
+"""Migrations of the database, in order; `api.database.migrate` runs them at start."""
