@@ -16,7 +16,7 @@ from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import EncodedRecord, Engine
 from merl_core.ensemble import DualEncoder
 from merl_core.errors import InvalidRecordError, MerlError
-from merl_core.metrics import auroc, average_precision, bootstrap_auroc
+from merl_core.metrics import auroc, average_precision, bootstrap, interval, macro_interval
 from merl_core.readers import read_record
 from merl_core.targets import load_vocabulary
 from merl_core.zero_shot import join_windows
@@ -188,29 +188,41 @@ def summarize(
     seed: int = 0,
 ) -> dict[str, Any]:
     """Return macro and per-class results as JSON values; None for a class that has no value."""
-    values, precision = auroc(y_true, y_score), average_precision(y_true, y_score)
-    sample = bootstrap_auroc(y_true, y_score, groups=groups, n_bootstraps=n_bootstraps, seed=seed)
-    bounds = sample.interval()
-    defined = ~np.isnan(values)
-    macro = float(values[defined].mean()) if defined.any() else None
+    roc, precision = auroc(y_true, y_score), average_precision(y_true, y_score)
+    sample = bootstrap(y_true, y_score, groups=groups, n_bootstraps=n_bootstraps, seed=seed)
+    roc_bounds, precision_bounds = interval(sample.auroc), interval(sample.average_precision)
+    defined = ~np.isnan(roc)
     classes = [
         {
             "label": label,
-            "auroc": _plain(values[c]),
-            "auroc_ci": [_plain(b) for b in bounds[c]] if defined[c] else None,
+            "auroc": _plain(roc[c]),
+            "auroc_ci": _bounds(roc_bounds[c]),
             "auprc": _plain(precision[c]),
+            "auprc_ci": _bounds(precision_bounds[c]),
             "n_positive": int((y_true[:, c] == 1).sum()),
+            "n_negative": int((y_true[:, c] == 0).sum()),
         }
         for c, label in enumerate(labels)
     ]
     return {
-        "macro_auroc": macro,
-        "macro_auroc_ci": list(sample.macro_interval()) if defined.any() else None,
+        "macro_auroc": _macro(roc[defined]),
+        "macro_auroc_ci": _bounds(macro_interval(sample.auroc[:, defined])),
+        "macro_auprc": _macro(precision[defined]),
+        "macro_auprc_ci": _bounds(macro_interval(sample.average_precision[:, defined])),
         "n_records": len(y_true),
+        "n_patients": len(set(groups)),
         "n_classes": int(defined.sum()),
         "classes": classes,
         "without_value": [label for c, label in enumerate(labels) if not defined[c]],
     }
+
+
+def _macro(values: NDArray[np.float64]) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _bounds(pair: Sequence[float] | NDArray[np.float64]) -> list[float] | None:
+    return None if np.isnan(pair).any() else [float(bound) for bound in pair]
 
 
 def _plain(value: float) -> float | None:
