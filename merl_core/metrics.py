@@ -25,7 +25,8 @@ def auroc(y_true: ArrayLike, y_score: ArrayLike) -> Floats:
     Returns:
         Shape (C,); NaN for a class without positives or without negatives.
     """
-    return _of_all_records(y_true, y_score).auroc[0]
+    values: Floats = _of_all_records(y_true, y_score).auroc[0]
+    return values
 
 
 def average_precision(y_true: ArrayLike, y_score: ArrayLike) -> Floats:
@@ -40,7 +41,8 @@ def average_precision(y_true: ArrayLike, y_score: ArrayLike) -> Floats:
     Returns:
         Shape (C,); NaN for a class without positives.
     """
-    return _of_all_records(y_true, y_score).average_precision[0]
+    values: Floats = _of_all_records(y_true, y_score).average_precision[0]
+    return values
 
 
 @dataclass(frozen=True, slots=True)
