@@ -187,7 +187,7 @@ async def classify_batch(
     await state.classify_lane.run(functools.partial(service.prompts_for, classes))
     items = _batch_items(groups, classes, state, service, request_id_of(request.scope))
     if NDJSON in request.headers.get("accept", ""):
-        lines = (item.model_dump_json(exclude_none=True) + "\n" async for item in items)
+        lines = (item.model_dump_json() + "\n" async for item in items)
         return StreamingResponse(lines, media_type=NDJSON)  # type: ignore[return-value]
     results = [item async for item in items]
     n_failed = sum(item.error is not None for item in results)

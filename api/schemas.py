@@ -5,13 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from merl_core.notebook import DISCLAIMER
+
 MAX_LABELS = 500
 MAX_LABEL_LENGTH = 300
-
-DISCLAIMER = (
-    "Research use only. Not a medical device: scores are similarities between an ECG and a "
-    "text, not probabilities of disease, and no diagnosis may rest on them."
-)
 
 LabelText = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH)]
 

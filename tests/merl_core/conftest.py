@@ -24,12 +24,10 @@ def tiny_config() -> ModelConfig:
     )
 
 
-@pytest.fixture
-def tiny_checkpoint(tmp_path: Path, tiny_config: ModelConfig) -> Path:
+def _save_tiny(folder: Path, tiny_config: ModelConfig) -> Path:
     torch.manual_seed(0)
     model = MerlModel(tiny_config)
     bank = torch.nn.functional.normalize(torch.randn(50, 24), dim=-1)
-    folder = tmp_path / "tiny"
     save_checkpoint(
         folder, CheckpointConfig(name="tiny", model=tiny_config), model, bank, "# Tiny\n"
     )
@@ -102,3 +100,16 @@ def mimic_builder() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def mimic_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_mimic(tmp_path_factory.mktemp("mimic"))
+
+
+@pytest.fixture
+def tiny_checkpoint(tmp_path: Path, tiny_config: ModelConfig) -> Path:
+    return _save_tiny(tmp_path / "tiny", tiny_config)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint_to_read(
+    tmp_path_factory: pytest.TempPathFactory, tiny_config: ModelConfig
+) -> Path:
+    """One for all tests that do not change it."""
+    return _save_tiny(tmp_path_factory.mktemp("checkpoint") / "tiny", tiny_config)
