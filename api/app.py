@@ -12,12 +12,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import __version__
+from api.access import RateLimit
 from api.observation import Observer
 from api.parts import Parts
 from api.problems import add_handlers
 from api.review_routes import router as review_router
 from api.routes import open_router, router
-from api.security import Guard, key_digests
+from api.security import Guard
 from api.settings import Settings
 from api.state import AppState, LoadParts
 
@@ -63,7 +64,10 @@ def create_app(settings: Settings, *, load_parts: LoadParts | None = None) -> Fa
     _add_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(
-        Guard, digests=key_digests(settings.api_keys), max_bytes=settings.max_upload_bytes
+        Guard,
+        keys=state.keys,
+        rate_limit=RateLimit(settings.rate_limit_per_minute),
+        max_bytes=settings.max_upload_bytes,
     )
     app.add_middleware(Observer, metrics=state.metrics)
     return app

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from api import __version__
 from api.errors import KNOWN_ERRORS, problem_of
+from api.keys_cli import app as keys_app
 from api.settings import load_settings
 from ckepe.cli import knowledge_app, prompts_app
 from merl_core.cli import app as model_app
@@ -41,6 +42,7 @@ def _print_version(wanted: bool) -> None:
 
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(keys_app, name="keys")
 app.add_typer(model_app)
 
 

@@ -1,15 +1,12 @@
 """Who may call, how much they may send, and what browsers are told."""
 
-import hashlib
-import hmac
-from collections.abc import Sequence
 from typing import Final
 
-from pydantic import SecretStr
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access import KeyRing, RateLimit, needed_scope
 from api.errors import RequestError
 from api.problems import problem_response, request_id_of
 
@@ -35,27 +32,6 @@ _HEADERS: Final = {
 }
 
 
-def key_digests(keys: Sequence[SecretStr]) -> tuple[bytes, ...]:
-    """Return the sha256 of each key; keys given as `sha256:...` are digests already."""
-    digests = []
-    for key in keys:
-        text = key.get_secret_value()
-        is_digest = text.startswith("sha256:")
-        digests.append(
-            bytes.fromhex(text.removeprefix("sha256:"))
-            if is_digest
-            else hashlib.sha256(text.encode()).digest()
-        )
-    return tuple(digests)
-
-
-def is_known_key(key: str, digests: Sequence[bytes]) -> bool:
-    """Whether a key is one of those that `digests` stand for; takes equal time for any key."""
-    found = hashlib.sha256(key.encode()).digest()
-    matches = [hmac.compare_digest(found, digest) for digest in digests]
-    return any(matches)
-
-
 def presented_key(headers: Headers) -> str:
     """Return the API key of a request: `Authorization: Bearer ...` or `X-API-Key`."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
@@ -65,17 +41,21 @@ def presented_key(headers: Headers) -> str:
 
 
 class Guard:
-    """Asks for a key, refuses other sites and large bodies, and adds security headers.
+    """Tells who calls, limits what they may do and send, and adds security headers.
 
     Args:
         app: What it guards.
-        digests: Of the API keys; none means that no key is asked.
+        keys: Tells callers by their keys.
+        rate_limit: Requests a minute.
         max_bytes: Largest body of a request.
     """
 
-    def __init__(self, app: ASGIApp, *, digests: Sequence[bytes], max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, keys: KeyRing, rate_limit: RateLimit, max_bytes: int
+    ) -> None:
         self._app = app
-        self._digests = tuple(digests)
+        self._keys = keys
+        self._rate_limit = rate_limit
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,29 +72,38 @@ class Guard:
             await send(message)
 
         try:
-            self._check(scope)
+            await self._check(scope)
         except RequestError as error:
             response = problem_response(error, request_id=request_id_of(scope))
             await response(scope, receive, send_with_headers)
             return
         await self._app(scope, self._counted(receive), send_with_headers)
 
-    def _check(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         is_cross_site = headers.get("sec-fetch-site") == "cross-site"
         if is_cross_site and scope["method"] not in _SAFE_METHODS:
             msg = "the request was sent by a page of another site"
             raise RequestError(msg, code="cross_site")
-        if (
-            self._digests
-            and not _is_public(scope)
-            and not is_known_key(presented_key(headers), self._digests)
-        ):
-            msg = "send a known key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
-            raise RequestError(msg, code="unauthorized")
+        if not _is_public(scope):
+            await self._check_caller(scope, headers)
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > self._max_bytes:
             raise self._too_large()
+
+    async def _check_caller(self, scope: Scope, headers: Headers) -> None:
+        address = scope["client"][0] if scope.get("client") else "unknown"
+        try:
+            caller = await self._keys.identify(presented_key(headers), address)
+        except RequestError:
+            self._rate_limit.check(address)  # guessing keys is limited too
+            raise
+        self._rate_limit.check(caller.id)
+        needed = needed_scope(scope["method"], scope["path"])
+        if needed not in caller.scopes:
+            msg = f"the key {caller.key_name!r} lacks the scope {needed.value!r}"
+            raise RequestError(msg, code="missing_scope")
+        scope.setdefault("state", {})["key_name"] = caller.key_name
 
     def _too_large(self) -> RequestError:
         msg = f"the request is larger than {self._max_bytes / 1024 / 1024:g} MB"

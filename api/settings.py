@@ -45,7 +45,10 @@ class Settings(BaseSettings):
     llm_timeout_s: float = Field(default=60.0, gt=0)
 
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Comma-separated keys, or `sha256:` and the hex digest of one; empty means no key is asked."""
+    """Comma-separated keys with every scope, or `sha256:` and the hex digest of one; empty, and no
+    key in the database, means that no key is asked."""
+    rate_limit_per_minute: int = Field(default=0, ge=0)
+    """Requests of one key, or of one address where no key is asked, in any minute; 0: no limit."""
     max_upload_mb: float = Field(default=64.0, gt=0)
     n_workers: int = Field(default=2, ge=1, le=64)
     """Records classified at the same time."""

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from api.access import KeyRing
 from api.errors import KNOWN_ERRORS
+from api.keys import KeyStore
 from api.lanes import Lane
 from api.metrics import Metrics
 from api.parts import Parts
@@ -25,6 +27,7 @@ class AppState:
     settings: Settings
     load_parts: LoadParts
     metrics: Metrics
+    keys: KeyRing
     classify_lane: Lane
     prompt_lane: Lane
     lookup_lane: Lane
@@ -43,6 +46,7 @@ class AppState:
             settings=settings,
             load_parts=load_parts,
             metrics=Metrics(),
+            keys=KeyRing(settings.api_keys),
             classify_lane=Lane("classify", n_workers=n, max_waiting=waiting),
             prompt_lane=Lane("prompts", n_workers=2, max_waiting=waiting),
             lookup_lane=Lane("lookup", n_workers=4, max_waiting=4 * waiting),
@@ -78,6 +82,7 @@ class AppState:
             self._fail(f"an unexpected {type(error).__name__}; the log has it")
             raise
         else:
+            self.keys.attach(KeyStore(parts.database))
             self.service = Service(parts, on_stage=self.metrics.observe_stage)
             self.metrics.ready.set(1)
             _log.info("ready")
