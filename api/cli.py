@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api import __version__
-from api.errors import KNOWN_ERRORS, problem_of
+from api.errors import KNOWN_ERRORS, ConfigurationError, problem_of
 from api.keys_cli import app as keys_app
 from api.settings import load_settings
 from ckepe.cli import knowledge_app, prompts_app
@@ -102,6 +102,34 @@ def serve(
     if application.state.merl.has_failed:
         _err.print(f"merl: {application.state.merl.reason}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def mcp(
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Read files in this folder only.", exists=True, file_okay=False, resolve_path=True
+        ),
+    ] = None,
+) -> None:
+    """Offer classify, generate_prompts and search_knowledge to LLM agents (MCP over stdio)."""
+    try:
+        from api.mcp_server import create_server
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("mcp"):
+            raise
+        msg = "the MCP SDK is not installed; install it with: pip install 'merl-ckepe[mcp]'"
+        raise ConfigurationError(msg) from error
+    settings = load_settings()
+
+    def load() -> "Service":
+        from api.assembly import load_parts
+        from api.service import Service
+
+        return Service(load_parts(settings, lambda doing: None))
+
+    create_server(load, root=root).run()
 
 
 @app.command()
