@@ -1,5 +1,7 @@
 """Record: one ECG recording, whatever file it came from."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +15,12 @@ STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4",
 
 _CANONICAL = {lead.lower(): lead for lead in STANDARD_LEADS}
 _CANONICAL |= {"di": "I", "dii": "II", "diii": "III", "d1": "I", "d2": "II", "d3": "III"}
+_BEFORE = re.compile(
+    r"(?:(?:mdc|mindray|ecg|ekg|elec|potl|leads?|ableitung|d[eé]rivation|derivaci[oó]n|channel|ch|"
+    r"signal)[\s_.:/-]*)+"
+)
+_SPACED = re.compile(r"(?:(a)[\s_-]?)?(v)[\s_-]?0?([rlf1-6])")
+_AFTER = re.compile(r"[\s_.:/-]*(?:ref|lead|ecg|ekg|raw|tracing|\(.*\)|\[.*\])$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +94,18 @@ class Record:
 def canonical_lead(name: str) -> str:
     """Return the standard spelling of a lead name; other names come back stripped.
 
-    Accepts any case, and the decorations that files carry: `Lead II`, `ECG aVR`, `MDC_ECG_LEAD_V1`;
-    and the limb leads as they are named in Spanish and Portuguese: `DI`, `D2`.
+    Accepts any case, and the decorations that files carry: `Lead II`, `ECG aVR`, `V1-REF`,
+    `MDC_ECG_LEAD_V1`, `Ⅲ`; and the limb leads as they are named in Spanish and Portuguese: `DI`,
+    `D2`. A lead with its sign turned (`-aVR`) is another lead and keeps its name.
     """
-    key = name.strip().lower().removeprefix("mdc_ecg_lead_")
-    for prefix in ("lead", "ecg", "ekg"):
-        key = key.removeprefix(prefix).strip(" _-:")
-    return _CANONICAL.get(key, name.strip())
+    plain = unicodedata.normalize("NFKC", name).strip()
+    key = plain.lower()
+    before = _BEFORE.match(key)
+    key = key[before.end() :] if before else key
+    while (after := _AFTER.search(key)) and after.start():
+        key = key[: after.start()]
+    spaced = _SPACED.fullmatch(key)
+    return _CANONICAL.get("".join(spaced.groups("")) if spaced else key, plain)
 
 
 def select_leads(record: Record, leads: Sequence[str]) -> NDArray[np.float32]:

@@ -19,6 +19,11 @@ MAX_VALUES = 32_000_000
 MAX_VALUES_PER_BYTE = 20
 """Of a compressed file. ECGs reach 2; only flat signals, or bombs, more than 20."""
 _ALWAYS_READ = 1_000_000
+USUAL_RATES = (
+    100, 120, 125, 128, 180, 200, 240, 250, 256, 257, 300, 320, 360, 400, 480, 500, 512, 600, 720,
+    800, 960, 1000, 1024, 1200, 2000, 4000,
+)  # fmt: skip
+"""Samples per second that ECG devices and collections use."""
 MIN_FS, MAX_FS = 20.0, 50_000.0
 PLAUSIBLE_SPAN_MV = (0.15, 8.0)
 """Median over leads of the range that holds 99 % of a lead's samples: 0.41 to 3.9 in 300 records
@@ -79,7 +84,17 @@ def _code_of(text: str) -> str:
 def millivolts_per(unit: str) -> float | None:
     """Return how many mV one `unit` is, None if it is not a unit of voltage."""
     key = unit.strip().strip("()[]").lower().replace("µ", "u").replace("μ", "u").replace("?v", "uv")
+    key = key.removeprefix("â")  # a micro sign in UTF-8, read as Latin-1
     return _MILLIVOLTS.get(key) or _MILLIVOLTS.get(key.removesuffix("s"))
+
+
+def usual_rate(rate: float) -> float:
+    """Return the rate that devices use nearest to one within 0.25 %, else the rate as it is.
+
+    Files round the time between samples: 0.0039 s stands for 256 Hz.
+    """
+    nearest = min(USUAL_RATES, key=lambda usual: abs(usual - rate))
+    return float(nearest) if abs(nearest - rate) < 0.0025 * rate else rate
 
 
 def check_count(n_values: int, packed_bytes: int | None = None) -> None:

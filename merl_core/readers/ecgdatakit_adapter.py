@@ -1,7 +1,7 @@
 """The only door to ecgdatakit: its records become ours, its files live in a private folder."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ _MEASUREMENTS = {
 }
 
 
-def parse(parser: type[Any], content: bytes, findings: Findings, suffix: str = "") -> Any:
+def parse(parser: Callable[[], Any], content: bytes, findings: Findings, suffix: str = "") -> Any:
     """Return ecgdatakit's record of the content, raw counts not yet scaled.
 
     Raises:

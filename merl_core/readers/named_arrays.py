@@ -22,6 +22,8 @@ _LEAD_KEYS = (
     "ch_names", "names", "labels", "lead_order",
 )  # fmt: skip
 _UNIT_KEYS = ("units", "unit", "sig_units")
+_GAIN_KEYS = ("gain", "adc_gain", "units_per_mv")
+_BASELINE_KEYS = ("baseline", "adc_zero", "adczero")
 _AGE_KEYS = ("age", "age_years")
 _SEX_KEYS = ("sex", "gender")
 _CODE_LENGTH, _CODE_FS = 4096, 400.0
@@ -53,6 +55,13 @@ def named_arrays_to_record(
     if is_code:
         findings.warn("rate_assumed", "4096 samples without a rate: 400 Hz, as the CODE study")
         signal, fs = _without_zero_padding(signal, findings), _CODE_FS
+    gain = _scalar(_first(by_key, _GAIN_KEYS))
+    if gain and not unit and signal.dtype.kind in "iu":
+        baseline = _scalar(_first(by_key, _BASELINE_KEYS)) or 0.0
+        findings.warn(
+            "gain_applied", f"whole numbers read as {gain:g} units per mV, as `gain` says"
+        )
+        signal, unit = (signal - baseline) / gain, "mV"
     table = Table(signal, names, fs, unit)
     record = table_to_record(table, format_name, findings, hint)
     age = _scalar(_first(by_key, _AGE_KEYS))
@@ -62,6 +71,11 @@ def named_arrays_to_record(
         age_years=age if age is not None and 0 <= age <= 130 else None,
         sex=sex if sex in ("F", "M") else None,
     )
+
+
+def fields_of(array: NDArray[Any], prefix: str = "") -> dict[str, NDArray[Any]]:
+    """Return the columns of a structured array by name."""
+    return {f"{prefix}{name}": array[name].ravel() for name in array.dtype.names or ()}
 
 
 def _first(values: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

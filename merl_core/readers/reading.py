@@ -36,7 +36,6 @@ _HINTS = (
     (b"GIF8", "an image: send the recording, not a picture of it"),
     (b"II*\x00", "an image: send the recording, not a picture of it"),
     (b"\xd0\xcf\x11\xe0", "an Office document: export the table as CSV"),
-    (b"\x1f\x8b", "gzip data: unpack it, or send a zip"),
     (b"Rar!", "a rar archive: send a zip"),
     (b"7z\xbc\xaf", "a 7z archive: send a zip"),
 )

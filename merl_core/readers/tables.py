@@ -13,19 +13,16 @@ from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import (
+    USUAL_RATES,
     Findings,
     assemble,
     check_count,
     millivolts_per,
     typical_span,
+    usual_rate,
 )
 from merl_core.records import STANDARD_LEADS, Record, canonical_lead
 
-COMMON_RATES = (
-    100, 120, 125, 128, 180, 200, 240, 250, 256, 257, 300, 320, 360, 400, 480, 500, 512, 600, 720,
-    800, 960, 1000, 1024, 1200, 2000, 4000,
-)  # fmt: skip
-"""Samples per second that ECG devices and collections use."""
 ASSUMED_DURATION_S = 10.0
 EIGHT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 _TIME_UNITS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0, "us": 1e-6}
@@ -41,6 +38,12 @@ _UNIT_SUFFIX = re.compile(r"^(?P<name>.*?)[\s_]*[\[(_ ](?P<unit>[mµμunk]?v)[\]
 _NAMED_RATE = re.compile(r"(?<![\d.])(\d{2,5})[ _-]?hz", re.IGNORECASE)
 _MICROVOLT_SPAN = (15.0, 15_000.0)
 _MILLIVOLT_SPAN = (0.02, 15.0)
+_VOLT_SPAN = (1e-4, 0.015)
+_SPANS = (
+    (_MICROVOLT_SPAN, 1e-3, "microvolts"),
+    (_MILLIVOLT_SPAN, 1.0, "millivolts"),
+    (_VOLT_SPAN, 1e3, "volts"),
+)
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ def table_to_record(table: Table, format_name: str, findings: Findings, hint: st
     columns are the standard leads in the standard order, eight are I, II, V1 to V6; the rate
     follows from a time column, else from a file name with `500Hz`, else from the assumption that
     the recording lasts ten seconds if that gives a rate in use; values that typically span 0.02
-    to 15 are millivolts, 15 to 15,000 microvolts.
+    to 15 are millivolts, 15 to 15,000 microvolts, 0.0001 to 0.015 volts.
 
     Raises:
         InvalidRecordError: `unknown_leads`, `unknown_rate` or `unknown_unit` if no rule fits.
@@ -131,15 +134,14 @@ def _rate_of(times: NDArray[np.float64], unit_s: float | None, findings: Finding
         word = "seconds" if unit_s == 1.0 else "milliseconds"
         findings.warn("time_unit_assumed", f"time steps of {step:g} read as {word}")
     rate = 1.0 / (step * unit_s)
-    nearest = min(COMMON_RATES, key=lambda common: abs(common - rate))
-    return float(nearest) if abs(nearest - rate) < 0.005 * rate else rate
+    return usual_rate(rate)
 
 
 def _named_leads(
     signal: NDArray[np.float64], names: list[str], unit: str, findings: Findings
 ) -> tuple[NDArray[np.float64], list[str], str]:
     """Return the rows that are leads, their names, and the unit if the names give one."""
-    if len(names) == len(signal):
+    if len(names) == len(signal) and not _only_counts(names):
         cleaned = []
         for name in names:
             suffix = _UNIT_SUFFIX.match(name.strip())
@@ -165,6 +167,14 @@ def _named_leads(
     return signal, list(assumed), unit
 
 
+def _only_counts(names: Sequence[str]) -> bool:
+    """Return True for V1 to V12: R's names of the columns of a table that has none."""
+    n = len(names)
+    return n > len(EIGHT_LEADS) and [name.lower() for name in names] == [
+        f"v{i + 1}" for i in range(n)
+    ]
+
+
 def _may_be_lead(lead: str) -> bool:
     return lead in STANDARD_LEADS or bool(
         re.fullmatch(r"v[x-z789]|V[3-9]R|[XYZ]|ML\w+", lead, re.I)
@@ -177,7 +187,7 @@ def _assumed_rate(sig_len: int, hint: str, findings: Findings) -> float:
         findings.warn("rate_assumed", f"no sampling rate in the file; {named[1]} Hz by its name")
         return float(named[1])
     rate = sig_len / ASSUMED_DURATION_S
-    if rate in COMMON_RATES:
+    if rate in USUAL_RATES:
         findings.warn("rate_assumed", f"no sampling rate in the file; {rate:g} Hz if it lasts 10 s")
         return rate
     msg = f"no sampling rate for {sig_len} samples; add a time column, or a first line `# fs: 500`"
@@ -193,11 +203,9 @@ def _scale(signal: NDArray[np.float64], unit: str, findings: Findings) -> float:
             raise InvalidRecordError(msg, code="unknown_unit")
         return stated
     span = typical_span(signal)
-    if _MICROVOLT_SPAN[0] <= span <= _MICROVOLT_SPAN[1]:
-        findings.warn("unit_assumed", f"no unit; a typical span of {span:.4g} read as microvolts")
-        return 1e-3
-    if _MILLIVOLT_SPAN[0] <= span < _MILLIVOLT_SPAN[1]:
-        findings.warn("unit_assumed", f"no unit; a typical span of {span:.4g} read as millivolts")
-        return 1.0
-    msg = f"no unit, and a typical span of {span:.4g} fits neither mV nor uV; name the unit"
+    for (low, high), factor, word in _SPANS:
+        if low <= span < high:
+            findings.warn("unit_assumed", f"no unit; a typical span of {span:.4g} read as {word}")
+            return factor
+    msg = f"no unit, and a typical span of {span:.4g} fits neither V, mV nor uV; name the unit"
     raise InvalidRecordError(msg, code="unknown_unit")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from merl_core.readers.assembly import millivolts_per
+from merl_core.readers.assembly import millivolts_per, usual_rate
 
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?"
 _MISSING = r"(?:nan|na|n/a|null|none|-|-?inf)?"
@@ -14,16 +14,26 @@ _CLOCK = re.compile(
     r"(?: \d{1,2}/\d{1,2}/\d{4})?(?:Z|[-+]\d\d:?\d\d)?[\"'\]]*\s*"
 )
 _RATE = re.compile(
-    r"^[#%;\s\"]*(?:fs|f_s|sampl(?:e|ing)[ _-]?(?:rate|freq(?:uency)?)|rate|freq(?:uency)?|"
-    r"abtastrate|frecuencia de muestreo)\s*[\[(]?(?:hz|sps)?[\])]?\s*[:=,;\t ]\s*\"?"
-    r"(?P<value>\d+(?:\.\d+)?)\s*\"?\s*(?:hz|hertz|sps|samples/s(?:ec(?:ond)?)?)?\W*$",
+    r"(?<![a-z])(?:fs|f_s|sampl(?:e|ing)[ _-]?(?:rate|freq(?:uency)?)|rate|freq(?:uency|\.)?|"
+    r"samples (?:per|/) ?s(?:ec(?:ond)?)?|abtastrate|frecuencia de muestreo)\s*"
+    r"[\[(]?(?:hz|sps)?[\])]?[\s\"]*[:=,;\t ][\s\"]*(?P<value>\d+(?:\.\d+)?)(?![\d.]*\d)",
     re.IGNORECASE,
 )
+_INTERVAL = re.compile(
+    r"(?<![a-z])sampl(?:e|ing)[ _-]?(?:interval|period)\s*[\[(]?(?P<before>ms|us|s)?[\])]?"
+    r"[\s\"]*[:=,;\t ][\s\"]*(?P<value>\d+(?:\.\d+)?)\s*(?P<after>ms|us|s)?(?![a-z\d])",
+    re.IGNORECASE,
+)
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _UNIT = re.compile(
-    r"^[#%;\s\"]*(?:units?|einheit|unidad(?:es)?)\s*[:=,;\t ]\s*\"?(?P<value>[a-zµμ]+)\W*$",
+    r"(?<![a-z])(?:units?|einheit|unidad(?:es)?)[\s\"]*[:=,;\t ][\s\"]*(?P<value>[mµμunk]?v)\b",
     re.IGNORECASE,
 )
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+"""A number whose commas group digits by three; `0,123` is none."""
 _MIN_SAMPLES_IN_ROW = 20
+_MIN_COUNTED = 8
+_MAX_TEXTS = 3
 
 
 @dataclass(slots=True)
@@ -41,23 +51,28 @@ class TextLayout:
     names: list[str] = field(default_factory=list)
     fs: float | None = None
     unit: str = ""
+    texts: tuple[int, ...] = ()
+    """Columns that hold words."""
 
 
 def find_layout(lines: Sequence[str]) -> TextLayout | None:
     """Return how the lines write a table, None if they hold no table of numbers."""
     for delimiter in ("\t", ";", ",", "|", " "):
-        decimal = "," if delimiter != "," and _has_decimal_comma(lines, delimiter) else "."
+        commas = [] if delimiter == "," else _cells_with_comma(lines, delimiter)
+        is_decimal = bool(commas) and not all(map(THOUSANDS.fullmatch, commas))
+        decimal = "," if is_decimal else "."
         rows = [(i, split(line, delimiter)) for i, line in enumerate(lines) if line.strip()]
         kinds = [_kind(cells, delimiter) for _, cells in rows]
         begin = next((i for i, kind in enumerate(kinds) if kind), None)
         if begin is None:
             continue
-        begin = _after_indented_header(kinds, begin)
+        begin = _after_header(rows, kinds, begin)
         body, widths = set(kinds[begin:]), {len(cells) for _, cells in rows[begin:]}
         if len(body) > 1 or len(widths) > 1 or len(rows) - begin < 2 or max(widths) < 2:
             continue
         first_row = rows[begin][0]
         layout = TextLayout(delimiter, decimal, first_row, max(widths), str(kinds[begin]))
+        layout.texts = _text_columns(rows[begin][1], delimiter)
         _read_preamble(layout, lines[:first_row])
         return layout
     return None
@@ -70,18 +85,32 @@ def split(line: str, delimiter: str) -> list[str]:
     return cells[:-1] if len(cells) > 2 and not cells[-1].strip() else cells
 
 
-def _after_indented_header(kinds: Sequence[str | None], begin: int) -> int:
-    """Return where the body begins: a row of another kind than the next is still header."""
-    differs = begin + 1 < len(kinds) and kinds[begin] != kinds[begin + 1]
-    return begin + 1 if differs and kinds[begin + 1] else begin
+def _after_header(
+    rows: Sequence[tuple[int, list[str]]], kinds: Sequence[str | None], begin: int
+) -> int:
+    """Return where the body begins: a row of another kind than the next is still header.
+
+    So is a first row that counts the columns, as pandas heads a table without names.
+    """
+    if begin + 1 >= len(kinds) or not kinds[begin + 1]:
+        return begin
+    cells = [cell.strip(" \"'") for cell in rows[begin][1]]
+    cells = cells if cells[0] else cells[1:]
+    counted = cells in ([str(i + k) for i in range(len(cells))] for k in (0, 1))
+    is_header = kinds[begin] != kinds[begin + 1] or (counted and len(cells) >= _MIN_COUNTED)
+    return begin + 1 if is_header else begin
 
 
 def _kind(cells: Sequence[str], delimiter: str) -> str | None:
+    """Return what a row is: `numbers`, `clock`, `named`, each with texts in it or not, or None."""
     if len(cells) < 2:
         return None
-    rest = all(_is_number(cell, delimiter) for cell in cells[1:])
-    if not rest or not any(re.search(r"\d", cell) for cell in cells[1:]):
+    numeric = [_is_number(cell, delimiter) for cell in cells[1:]]
+    if not any(re.search(r"\d", cell) for cell in cells[1:]):
         return None
+    if not all(numeric):
+        n_texts = numeric.count(False)
+        return "numbers" if n_texts <= _MAX_TEXTS and len(cells) >= 8 + n_texts else None
     if _is_number(cells[0], delimiter):
         return "numbers"
     if _CLOCK.fullmatch(cells[0]):
@@ -89,22 +118,40 @@ def _kind(cells: Sequence[str], delimiter: str) -> str | None:
     return "named" if len(cells) > _MIN_SAMPLES_IN_ROW and len(cells[0]) < 40 else None
 
 
+def _text_columns(cells: Sequence[str], delimiter: str) -> tuple[int, ...]:
+    """Return which columns hold words, such as an annotation of the rhythm."""
+    return tuple(i for i, cell in enumerate(cells) if i and not _is_number(cell, delimiter))
+
+
 def _is_number(cell: str, delimiter: str) -> bool:
     return bool(_CELL.fullmatch(cell)) and not (delimiter == "," and "," in cell)
 
 
-def _has_decimal_comma(lines: Sequence[str], delimiter: str) -> bool:
-    pattern = re.compile(r"\s*[\"']?[-+]?\d*,\d+[\"']?\s*")
-    return any(pattern.fullmatch(cell) for line in lines for cell in split(line, delimiter))
+def _cells_with_comma(lines: Sequence[str], delimiter: str) -> list[str]:
+    """Return the cells that are a number with a comma in it."""
+    pattern = re.compile(r"[-+]?\d*(,\d+)+(\.\d*)?")
+    cells = (cell.strip(" \"'") for line in lines for cell in split(line, delimiter))
+    return [cell for cell in cells if pattern.fullmatch(cell)]
+
+
+def _stated_rate(line: str) -> float | None:
+    """Return the rate that a remark states, as such or as the time between samples."""
+    rate = _RATE.search(line)
+    if rate:
+        return float(rate["value"])
+    interval = _INTERVAL.search(line)
+    unit = (interval["after"] or interval["before"] or "").lower() if interval else ""
+    if interval is None or unit not in _SECONDS or not float(interval["value"]):
+        return None
+    return usual_rate(1 / (float(interval["value"]) * _SECONDS[unit]))
 
 
 def _read_preamble(layout: TextLayout, lines: Sequence[str]) -> None:
     """Take rate, unit and column names from the lines before the numbers."""
     for line in lines:
-        rate, unit = _RATE.match(line), _UNIT.match(line)
-        if rate:
-            layout.fs = float(rate["value"])
-        if unit and millivolts_per(unit["value"]) is not None:
+        layout.fs = _stated_rate(line) or layout.fs
+        unit = _UNIT.search(line)
+        if unit:
             layout.unit = unit["value"]
     for line in reversed(lines):
         cells = [cell.strip().strip("\"'") for cell in split(line.lstrip("#% "), layout.delimiter)]

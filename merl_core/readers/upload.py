@@ -22,6 +22,7 @@ MAX_RATIO = 200
 """Of unpacked to packed size; real signals reach 40 (a flat lead in decimal digits)."""
 
 _ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b\x08"
 _ZIP_ERRORS = (
     ArithmeticError, EOFError, LookupError, OSError, RuntimeError, ValueError, lzma.LZMAError,
     struct.error, zipfile.BadZipFile, zlib.error,
@@ -37,7 +38,8 @@ class Part:
     """Path within the upload, with `/`; for hints and companions, never to tell the format."""
     content: bytes
     siblings: Mapping[str, bytes] = field(default_factory=dict)
-    """Files of the same folder by bare name, this one included."""
+    """By bare name: files of the same folder, this one included, and those of other folders
+    whose name is there only once."""
     found: dict[str, Any] = field(default_factory=dict, compare=False)
     """What recognising this file found out, for reading it."""
 
@@ -71,10 +73,23 @@ class Part:
         """The content as text; UTF-8 or UTF-16 where marked or valid, else Latin-1."""
         if self.content.startswith((b"\xff\xfe", b"\xfe\xff")):
             return self.content.decode("utf-16", errors="replace")
+        wide = wide_encoding(self.head)
+        if wide:
+            return self.content.decode(wide, errors="replace")
         try:
             return self.content.decode("utf-8-sig")
         except UnicodeDecodeError:
             return self.content.decode("latin-1")
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """Return the kind of UTF-16 of a text without a mark, None if every second byte is not zero."""
+    even, odd = head[::2], head[1::2]
+    if len(head) >= 16 and odd.count(0) > 0.9 * len(odd) and not even.count(0):
+        return "utf-16-le"
+    if len(head) >= 16 and even.count(0) > 0.9 * len(even) and not odd.count(0):
+        return "utf-16-be"
+    return None
 
 
 def is_archive(content: bytes) -> bool:
@@ -107,6 +122,9 @@ def open_upload(files: Mapping[str, bytes]) -> list[Part]:
     for name, content in files.items():
         if is_archive(content):
             unpacked.update(_unzip(name, content))
+        elif content.startswith(_GZIP):
+            plain = name.removesuffix(".gz").removesuffix(".GZ")
+            unpacked[_confined(plain)] = _gunzipped(name, content)
         else:
             unpacked[_confined(name)] = content
     unpacked = {k: v for k, v in unpacked.items() if not _is_ignored(k)}
@@ -117,11 +135,14 @@ def open_upload(files: Mapping[str, bytes]) -> list[Part]:
         msg = "the upload is empty"
         raise InvalidRecordError(msg, code="unknown_format")
     folders: dict[str, dict[str, bytes]] = {}
+    everywhere: dict[str, list[bytes]] = {}
     for name, content in unpacked.items():
         path = PurePosixPath(name)
         folders.setdefault(str(path.parent), {})[path.name] = content
+        everywhere.setdefault(path.name, []).append(content)
+    elsewhere = {name: found[0] for name, found in everywhere.items() if len(found) == 1}
     return [
-        Part(name, content, folders[str(PurePosixPath(name).parent)])
+        Part(name, content, elsewhere | folders[str(PurePosixPath(name).parent)])
         for name, content in sorted(unpacked.items())
     ]
 
@@ -160,6 +181,24 @@ def _unzip(archive_name: str, content: bytes) -> dict[str, bytes]:
     except _ZIP_ERRORS as error:
         msg = f"archive {archive_name!r} cannot be unpacked: {error}"
         raise InvalidRecordError(msg) from error
+    return unpacked
+
+
+def _gunzipped(name: str, content: bytes) -> bytes:
+    """Return what a gzip file holds, unpacked no further than an ECG may be."""
+    limit = min(MAX_UNPACKED_BYTES, MAX_RATIO * max(len(content), 4096))
+    try:
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        unpacked = unpacker.decompress(content, limit + 1)
+    except zlib.error as error:
+        msg = f"{name!r} cannot be unpacked: {error}"
+        raise InvalidRecordError(msg) from error
+    if len(unpacked) > limit:
+        msg = f"{name!r} of {len(content)} bytes unpacks to more than {limit}"
+        raise InvalidRecordError(msg, code="too_large")
+    if not unpacker.eof or unpacked.startswith((_ZIP, _GZIP)):
+        msg = f"{name!r} breaks off, or holds another archive"
+        raise InvalidRecordError(msg)
     return unpacked
 
 

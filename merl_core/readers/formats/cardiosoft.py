@@ -58,17 +58,20 @@ def _read(part: Part) -> Record:
 
 
 def samples(text: str | None) -> NDArray[np.float64]:
-    """Return the numbers of a comma-separated text.
+    """Return the numbers of a text, apart by commas, semicolons or white space.
+
+    Nothing between two commas is a sample that was not recorded.
 
     Raises:
         InvalidRecordError: A part is not a number.
     """
-    tokens = re.sub(r"[\s;]+", "", text or "").rstrip(",").split(",")
+    joined = re.sub(r"\s*[,;]\s*", ",", (text or "").strip()).rstrip(",")
+    tokens = re.sub(r"\s+", ",", joined).split(",")
     check_count(len(tokens) * 12)
     try:
-        return np.array(tokens, dtype=np.float64)
+        return np.array([token or "nan" for token in tokens], dtype=np.float64)
     except ValueError as error:
-        msg = f"waveform data that are not comma-separated numbers: {str(error)[:100]}"
+        msg = "waveform data that are not numbers apart by commas"
         raise InvalidRecordError(msg) from error
 
 

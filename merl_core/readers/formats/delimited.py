@@ -1,6 +1,7 @@
 """Delimited text: CSV, TSV, semicolons with decimal commas; with or without names, time, unit."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
 from merl_core.readers.registry import Format
 from merl_core.readers.tables import Table, table_to_record
-from merl_core.readers.text_layout import TextLayout, find_layout, split
-from merl_core.readers.upload import Part
+from merl_core.readers.text_layout import THOUSANDS, TextLayout, find_layout, split
+from merl_core.readers.upload import Part, wide_encoding
 from merl_core.records import Record
 
 _WINDOW_BYTES = 1_000_000
@@ -20,6 +21,7 @@ _CONTROL = bytes(set(range(32)) - set(range(9, 14)))
 _WIDE = 300
 """Cells in a row from which rows are parsed one by one: pandas is slow on many columns."""
 _MAX_BAD_SHARE = 0.1
+_MAX_FOOTER = 5
 
 
 def _recognises(part: Part) -> bool:
@@ -30,7 +32,7 @@ def _recognises(part: Part) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or wide_encoding(head):
         return True
     return len(head.translate(None, _CONTROL)) == len(head)
 
@@ -46,12 +48,17 @@ def _read(part: Part) -> Record:
     layout: TextLayout = part.found["layout"]
     names = layout.names
     with findings.library_warnings():
+        if layout.texts:
+            findings.warn("signals_left_out", f"{len(layout.texts)} columns of words left out")
         if layout.kind == "named" or layout.width > _WIDE:
             names, values, bad = _wide_rows(part.text, layout)
         else:
-            values, bad = _columns(part.text, layout)
+            values, bad = _columns(part.text, layout, findings)
     if layout.kind == "clock" and len(names) in (values.shape[1], values.shape[1] - 1):
         names = ["time_s", *names[len(names) - values.shape[1] + 1 :]]
+    elif layout.texts and len(names) == layout.width:
+        names = [name for i, name in enumerate(names) if i not in layout.texts]
+    values, bad = _without_footer(values, bad, findings)
     if bad > _MAX_BAD_SHARE * values.size or len(values) < 2:
         msg = f"{bad} of {values.size} cells are not numbers"
         raise InvalidRecordError(msg)
@@ -63,7 +70,19 @@ def _read(part: Part) -> Record:
     return table_to_record(table, "csv", findings, hint=part.name)
 
 
-def _columns(text: str, layout: TextLayout) -> tuple[NDArray[np.float64], int]:
+def _without_footer(
+    values: NDArray[np.float64], bad: int, findings: Findings
+) -> tuple[NDArray[np.float64], int]:
+    """Return the rows without the last ones that hold no number, such as a closing remark."""
+    filled = np.flatnonzero(~np.isnan(values).all(axis=1))
+    cut = len(values) - int(filled[-1]) - 1 if filled.size else 0
+    if not 0 < cut <= _MAX_FOOTER:
+        return values, bad
+    findings.warn("not_numeric", f"{cut} last lines without numbers left out")
+    return values[:-cut], max(0, bad - cut)
+
+
+def _columns(text: str, layout: TextLayout, findings: Findings) -> tuple[NDArray[np.float64], int]:
     """Return values of shape (rows, columns), and how many cells are no numbers."""
     check_count(layout.width * (text.count("\n") + 1))
     frame = pd.read_csv(
@@ -77,20 +96,36 @@ def _columns(text: str, layout: TextLayout) -> tuple[NDArray[np.float64], int]:
     )
     bad = 0
     columns = []
-    for place, name in enumerate(frame.columns):
-        column = frame[name]
+    kept = [i for i in range(frame.shape[1]) if i not in layout.texts]
+    comma = _meaning_of_commas([frame.iloc[:, i] for i in kept], findings)
+    for place in kept:
+        column = frame.iloc[:, place]
         if place == 0 and layout.kind == "clock":
             columns.append(_seconds(column.astype(str)))
             continue
         if column.dtype.kind not in "iuf":
-            texts = column.astype(str).str.strip("\"' ").str.replace(",", ".", regex=False)
+            texts = column.astype(str).str.strip("\"' ").str.replace(",", comma, regex=False)
             numbers = pd.to_numeric(texts, errors="coerce")
             bad += int((numbers.isna() & column.notna()).sum())
             column = numbers
         columns.append(column.to_numpy(np.float64))
     values = np.stack(columns, axis=1)
-    empty = np.isnan(values[:, -1]).all() and values.shape[1] == layout.width + 1
+    expected = layout.width - len(layout.texts)
+    empty = np.isnan(values[:, -1]).all() and values.shape[1] == expected + 1
     return (values[:, :-1] if empty else values), bad
+
+
+def _meaning_of_commas(columns: list["pd.Series[Any]"], findings: Findings) -> str:
+    """Return what to read for commas in cells that pandas left as texts: a point, or nothing.
+
+    Between thousands they stand before three digits throughout, and never after a lone zero.
+    """
+    texts = [c.astype(str).str.strip("\"' ") for c in columns if c.dtype.kind not in "iuf"]
+    found = [text for column in texts for text in column[column.str.contains(",", regex=False)]]
+    if not found or not all(map(THOUSANDS.fullmatch, found)):
+        return "."
+    findings.warn("thousands_separator", "commas between digits read as groups of thousands")
+    return ""
 
 
 def _wide_rows(text: str, layout: TextLayout) -> tuple[list[str], NDArray[np.float64], int]:

@@ -2,6 +2,8 @@
 
 import io
 import re
+import struct
+import zlib
 from datetime import datetime
 from typing import Any
 
@@ -18,28 +20,25 @@ from merl_core.readers.assembly import (
     clean_statements,
     millivolts_per,
 )
+from merl_core.readers.lead_codes import known_lead, lead_of_code
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
-from merl_core.records import DeviceReport, Record, canonical_lead
+from merl_core.records import DeviceReport, Record
 
-_LEAD_CODES = {
-    "1": "I", "2": "II", "61": "III", "62": "aVR", "63": "aVL", "64": "aVF",
-    "3": "V1", "4": "V2", "5": "V3", "6": "V4", "7": "V5", "8": "V6",
-    "9": "V7", "66": "V8", "67": "V9", "11": "V3R", "12": "V4R", "13": "V5R",
-    "16": "X", "17": "Y", "18": "Z",
-}  # fmt: skip
-"""Lead codes shared by MDC (`2:1`) and SCP-ECG (`5.6.3-9-1`); ISO 11073-10102, DICOM CID 3001."""
-_DTYPES = {("SB", 8): "i1", ("UB", 8): "u1", ("SS", 16): "<i2", ("US", 16): "<u2"}
-_DTYPES |= {("SL", 32): "<i4", ("UL", 32): "<u4"}
+_DTYPES = {("SB", 8): "i1", ("UB", 8): "u1", ("SS", 16): "i2", ("US", 16): "u2"}
+_DTYPES |= {("SL", 32): "i4", ("UL", 32): "u4"}
 _MEASUREMENTS = {
     "pr interval": "pr_ms", "qrs duration": "qrs_ms", "qt interval": "qt_ms",
     "qtc interval": "qtc_ms", "rr interval": "rr_ms", "p axis": "p_axis_deg",
     "qrs axis": "qrs_axis_deg", "t axis": "t_axis_deg", "ventricular heart rate": "heart_rate_bpm",
     "heart rate": "heart_rate_bpm", "atrial heart rate": "atrial_rate_bpm",
 }  # fmt: skip
+_AVERAGE = re.compile(r"median|averag|template|representative", re.IGNORECASE)
 _MIN_PADDED_S = 0.1
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """Transfer syntax whose unpacked size nobody declares."""
+_PREAMBLE = 132
+_MAX_INFLATED_BYTES = 128 * 2**20
 
 
 def _recognises(part: Part) -> bool:
@@ -51,14 +50,12 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    if _DEFLATED in part.head:
-        msg = "the DICOM file is deflated as a whole; save it with explicit or implicit VR"
-        raise InvalidRecordError(msg)
     with findings.library_warnings():
-        dataset = pydicom.dcmread(io.BytesIO(part.content), force=True)
+        dataset = pydicom.dcmread(io.BytesIO(_inflated(part.content)), force=True)
         groups = _original_groups(dataset, findings)
         fs = float(groups[0].SamplingFrequency)
-        rows, leads = _merge(groups, fs, findings)
+        order = "<" if dataset.original_encoding[1] is not False else ">"
+        rows, leads = _merge(groups, fs, order, findings)
         start = _moment(dataset, findings)
         return assemble(
             rows,
@@ -73,13 +70,30 @@ def _read(part: Part) -> Record:
         )
 
 
+def _inflated(content: bytes) -> bytes:
+    """Return a deflated object as a plain data set, any other as it is.
+
+    Raises:
+        InvalidRecordError: `too_large`, or the compressed part is broken.
+    """
+    if content[128:132] != b"DICM" or _DEFLATED not in content[:1024]:
+        return content
+    begin = _PREAMBLE + 12 + struct.unpack_from("<I", content, _PREAMBLE + 8)[0]
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = unpacker.decompress(content[begin:], _MAX_INFLATED_BYTES)
+    if len(inflated) == _MAX_INFLATED_BYTES:
+        msg = f"the deflated DICOM object unpacks to more than {_MAX_INFLATED_BYTES} bytes"
+        raise InvalidRecordError(msg, code="too_large")
+    return inflated
+
+
 def _original_groups(dataset: Any, findings: Findings) -> list[Any]:
     groups = list(dataset.get("WaveformSequence") or [])
     if not groups:
         kind = getattr(dataset.get("SOPClassUID"), "name", "unknown class")
         msg = f"the DICOM object ({kind}) holds no waveform"
         raise InvalidRecordError(msg, code="no_signal")
-    original = [g for g in groups if g.get("WaveformOriginality", "ORIGINAL") != "DERIVED"]
+    original = [g for g in groups if not _is_derived(g)]
     if not original:
         msg = "the DICOM object holds derived waveforms only (median beats)"
         raise InvalidRecordError(msg, code="no_signal")
@@ -96,17 +110,23 @@ def _original_groups(dataset: Any, findings: Findings) -> list[Any]:
     return [g for g, kind in zip(original, kinds, strict=True) if kind == common]
 
 
+def _is_derived(group: Any) -> bool:
+    """Return True for averages: by the attribute, or by the label that some carts give instead."""
+    label = str(group.get("MultiplexGroupLabel") or "")
+    return group.get("WaveformOriginality", "ORIGINAL") == "DERIVED" or bool(_AVERAGE.search(label))
+
+
 def _n_standard(group: Any) -> int:
     return sum(_lead_name(channel) != "" for channel in group.ChannelDefinitionSequence)
 
 
 def _merge(
-    groups: list[Any], fs: float, findings: Findings
+    groups: list[Any], fs: float, order: str, findings: Findings
 ) -> tuple[NDArray[np.float32], list[str]]:
     """Return all groups' channels; groups that begin later are shifted by their time offset."""
     offsets = [float(g.get("MultiplexGroupTimeOffset") or 0.0) / 1000 for g in groups]
     shifts = [round((offset - min(offsets)) * fs) for offset in offsets]
-    decoded = [_channels(group, fs, findings) for group in groups]
+    decoded = [_channels(group, fs, order, findings) for group in groups]
     sig_len = int(groups[0].NumberOfWaveformSamples) + max(shifts)
     check_count(sig_len * sum(map(len, decoded)))
     rows: list[NDArray[np.float32]] = []
@@ -123,10 +143,13 @@ def _merge(
     return np.stack(rows), leads
 
 
-def _channels(group: Any, fs: float, findings: Findings) -> list[tuple[str, NDArray[np.float64]]]:
-    counts = _counts(group)
+def _channels(
+    group: Any, fs: float, order: str, findings: Findings
+) -> list[tuple[str, NDArray[np.float64]]]:
+    dtype = _dtype(group, order)
+    counts = _counts(group, dtype)
     channels = []
-    recorded = _recorded(group, counts, fs, findings)
+    recorded = _recorded(group, counts, dtype, fs, findings)
     for row, present, channel in zip(
         counts, recorded, group.ChannelDefinitionSequence, strict=True
     ):
@@ -139,14 +162,18 @@ def _channels(group: Any, fs: float, findings: Findings) -> list[tuple[str, NDAr
     return channels
 
 
-def _counts(group: Any) -> NDArray[np.float64]:
-    n_channels = int(group.NumberOfWaveformChannels)
-    n_samples = int(group.NumberOfWaveformSamples)
+def _dtype(group: Any, order: str) -> np.dtype[Any]:
+    """Return the type of the group's samples, `order` being `<` or `>`."""
     kind = (str(group.WaveformSampleInterpretation), int(group.WaveformBitsAllocated))
     if kind not in _DTYPES:
         msg = f"waveform samples of kind {kind} are not read"
         raise InvalidRecordError(msg)
-    dtype = np.dtype(_DTYPES[kind])
+    return np.dtype(order + _DTYPES[kind])
+
+
+def _counts(group: Any, dtype: np.dtype[Any]) -> NDArray[np.float64]:
+    n_channels = int(group.NumberOfWaveformChannels)
+    n_samples = int(group.NumberOfWaveformSamples)
     needed = n_channels * n_samples * dtype.itemsize
     data = group.WaveformData
     if n_channels != len(group.ChannelDefinitionSequence) or not 0 < needed <= len(data):
@@ -160,7 +187,7 @@ def _counts(group: Any) -> NDArray[np.float64]:
 
 
 def _recorded(
-    group: Any, counts: NDArray[np.float64], fs: float, findings: Findings
+    group: Any, counts: NDArray[np.float64], dtype: np.dtype[Any], fs: float, findings: Findings
 ) -> NDArray[np.bool_]:
     """Return where a value is a recorded one.
 
@@ -171,8 +198,7 @@ def _recorded(
     present = np.ones(counts.shape, bool)
     if raw is None or raw == b"":
         return present
-    dtype = _DTYPES[(str(group.WaveformSampleInterpretation), int(group.WaveformBitsAllocated))]
-    itemsize = np.dtype(dtype).itemsize
+    itemsize = dtype.itemsize
     padding = (
         float(np.frombuffer(raw, dtype, 1)[0])
         if isinstance(raw, bytes) and len(raw) >= itemsize
@@ -219,16 +245,13 @@ def _scale(channel: Any, name: str, findings: Findings) -> tuple[float, float, f
 
 
 def _lead_name(channel: Any) -> str:
-    """Return a standard lead name from the channel's code or meaning, else an empty string."""
+    """Return a lead's name from the channel's code, meaning or label, else an empty string."""
     for source in channel.get("ChannelSourceSequence") or []:
-        code = re.fullmatch(r"(?:2:|5\.6\.3-9-)(\d+)", str(source.get("CodeValue", "")).strip())
-        if code and code[1] in _LEAD_CODES:
-            return _LEAD_CODES[code[1]]
-        meaning = re.sub(r"\(.*?\)", "", str(source.get("CodeMeaning", "")))
-        if canonical_lead(meaning) in _LEAD_CODES.values():
-            return canonical_lead(meaning)
-    label = canonical_lead(str(channel.get("ChannelLabel") or ""))
-    return label if label in _LEAD_CODES.values() else ""
+        lead = lead_of_code(str(source.get("CodeValue", "")))
+        lead = lead or known_lead(str(source.get("CodeMeaning", "")))
+        if lead:
+            return lead
+    return known_lead(str(channel.get("ChannelLabel") or ""))
 
 
 def _moment(dataset: Any, findings: Findings) -> datetime | None:

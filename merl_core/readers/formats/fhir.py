@@ -5,7 +5,6 @@ with `intervalUnit` (R5); data may hold E (error), U and L (beyond the limits).
 """
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -22,46 +21,46 @@ from merl_core.readers.assembly import (
     clean_statements,
     millivolts_per,
 )
+from merl_core.readers.lead_codes import known_lead, lead_of_code
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
-from merl_core.records import STANDARD_LEADS, DeviceReport, Record, canonical_lead
+from merl_core.records import DeviceReport, Record
 
-_MDC_BASE = 131328
-_MDC_LEADS = {1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF"}
-_MDC_LEADS |= {number: f"V{number - 2}" for number in range(3, 9)}
-"""ISO/IEEE 11073-10101: the code of a lead's potential is that of any potential plus its number."""
+_MARKS = tuple('"resourceType"'.encode(c) for c in ("utf-8", "utf-16-le", "utf-16-be"))
 _INTERVAL_MS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "min": 60_000.0}
 _MAX_RESOURCES = 10_000
 
 
 def _recognises(part: Part) -> bool:
-    start = part.head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    return start.startswith(b"{") and b'"resourceType"' in part.content
+    start = part.head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00")
+    if not start.startswith((b"{", b"[")):
+        return False
+    return any(mark in part.content for mark in _MARKS)
 
 
 def _read(part: Part) -> Record:
     findings = Findings()
-    try:
-        document = json.loads(part.text)
-    except (ValueError, RecursionError) as error:
-        msg = f"{part.name!r} is not valid JSON: {str(error)[:200]}"
-        raise InvalidRecordError(msg) from error
-    resources = list(_resources(document))
+    resources = list(_resources(_documents(part)))
     leads: dict[str, NDArray[np.float64]] = {}
     rates: dict[str, float] = {}
     start = None
+    units: list[str] = []
     for resource in resources:
         for name, sampled in _sampled(resource):
             values = _values(name, sampled, findings)
             if values is None:
+                units.append(f"{name}: {_unit(sampled)!r}")
                 continue
             if name in leads:
                 msg = f"the upload holds lead {name!r} several times; send one recording"
                 raise InvalidRecordError(msg, code="several_records")
             leads[name], rates[name] = values, _rate(sampled)
             start = start or _moment(resource)
+    if not leads and units:
+        msg = f"no sampled data in a unit of voltage; origin gives {'; '.join(units)[:200]}"
+        raise InvalidRecordError(msg, code="unknown_unit")
     if not leads:
-        msg = "the FHIR resource holds no sampled data in a unit of voltage"
+        msg = "the FHIR resource holds no Observation with sampled data"
         raise InvalidRecordError(msg, code="no_signal")
     kinds = {(rates[name], len(values)) for name, values in leads.items()}
     if len(kinds) > 1:
@@ -82,9 +81,31 @@ def _read(part: Part) -> Record:
     )
 
 
-def _resources(document: Any) -> Iterator[dict[str, Any]]:
-    """Yield the resource, or those of a bundle, and what they contain."""
-    waiting = [document]
+def _documents(part: Part) -> list[Any]:
+    """Return the resources of a file: one, a list, or one a line (the bulk export's NDJSON).
+
+    Raises:
+        InvalidRecordError: It is not valid JSON.
+    """
+    decoder = json.JSONDecoder()
+    text = part.text.strip()
+    documents: list[Any] = []
+    at = 0
+    try:
+        while at < len(text) and len(documents) < _MAX_RESOURCES:
+            document, at = decoder.raw_decode(text, at)
+            documents += document if isinstance(document, list) else [document]
+            at += len(text[at : at + 100]) - len(text[at : at + 100].lstrip())
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        msg = f"{part.name!r} is not valid JSON: {reason}"
+        raise InvalidRecordError(msg) from error
+    return documents
+
+
+def _resources(documents: list[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the resources, those of bundles, and what they contain."""
+    waiting = list(documents)
     seen = 0
     while waiting:
         resource = waiting.pop(0)
@@ -109,36 +130,32 @@ def _sampled(resource: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _lead_name(code: Any) -> str:
-    """Return the standard lead that a CodeableConcept names, by text, display or MDC code."""
+    """Return the standard lead that a CodeableConcept names, by text, display or code."""
     if not isinstance(code, dict):
         return ""
     codings = [item for item in code.get("coding") or [] if isinstance(item, dict)]
     words = [
-        code.get("text"),
-        *(c.get("display") for c in codings),
-        *(c.get("code") for c in codings),
+        str(word)
+        for word in (
+            code.get("text"),
+            *(c.get("display") for c in codings),
+            *(c.get("code") for c in codings),
+        )
+        if isinstance(word, str | int)
     ]
     for word in words:
-        plain = re.sub(r"^MDC_ECG_(ELEC_POTL|LEAD)_", "", str(word or ""))
-        plain = re.sub(r"\(.*?\)", "", plain)
-        if canonical_lead(plain) in STANDARD_LEADS:
-            return canonical_lead(plain)
-    for coding in codings:
-        number = str(coding.get("code") or "")
-        if number.isascii() and number.isdigit() and len(number) < 8:
-            lead = _MDC_LEADS.get(int(number) - _MDC_BASE)
-            if lead:
-                return lead
+        lead = known_lead(word) or lead_of_code(word)
+        if lead:
+            return lead
     return str(code.get("text") or "").strip()
 
 
 def _values(name: str, sampled: dict[str, Any], findings: Findings) -> NDArray[np.float64] | None:
     """Return the samples in mV, NaN for E, U and L; None if they are not volts."""
     origin = sampled.get("origin") or {}
-    unit = str(origin.get("code") or origin.get("unit") or "")
-    scale = millivolts_per(unit)
+    scale = next((mv for word in _units(sampled) if (mv := millivolts_per(word))), None)
     if scale is None:
-        findings.warn("signals_left_out", f"{name!r} is in {unit!r}: left out")
+        findings.warn("signals_left_out", f"{name!r} is in {_unit(sampled)!r}: left out")
         return None
     if int(sampled.get("dimensions") or 1) != 1:
         msg = f"{name!r} has several dimensions; one for each lead is read"
@@ -147,11 +164,20 @@ def _values(name: str, sampled: dict[str, Any], findings: Findings) -> NDArray[n
     check_count(len(tokens) * 12)
     beyond = {"E", "U", "L"}
     if not beyond.isdisjoint(tokens):
-        findings.warn("padding_value", f"errors and values beyond the limits in {name!r} left open")
+        findings.warn("padding_value", "errors (E) and values beyond the limits (U, L) left open")
         tokens = ["nan" if token in beyond else token for token in tokens]
     data = np.array(tokens, dtype=np.float64)
     factor = float(sampled.get("factor") or 1.0)
     return (float(origin.get("value") or 0.0) + data * factor) * scale
+
+
+def _units(sampled: dict[str, Any]) -> list[str]:
+    origin = sampled.get("origin") or {}
+    return [str(origin[key]) for key in ("code", "unit") if origin.get(key)]
+
+
+def _unit(sampled: dict[str, Any]) -> str:
+    return next(iter(_units(sampled)), "")
 
 
 def _rate(sampled: dict[str, Any]) -> float:

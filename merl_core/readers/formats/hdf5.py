@@ -9,7 +9,7 @@ import numpy as np
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
-from merl_core.readers.named_arrays import named_arrays_to_record
+from merl_core.readers.named_arrays import fields_of, named_arrays_to_record
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
 from merl_core.records import Record
@@ -35,7 +35,9 @@ def _read(part: Part) -> Record:
         for name, item in objects:
             arrays.update(_attributes(name, item))
         for name, item in datasets:
-            arrays[name] = _values(name, item)
+            value = _values(name, item)
+            is_table = isinstance(value, np.ndarray) and value.dtype.names
+            arrays.update(fields_of(value, f"{name}/") if is_table else {name: value})
     return named_arrays_to_record(arrays, "hdf5", Findings(), hint=part.name)
 
 
@@ -65,7 +67,7 @@ def _values(name: str, dataset: Any) -> Any:
     if dataset.external or dataset.is_virtual:
         msg = f"dataset {name!r} keeps its samples in other files, which are not read"
         raise InvalidRecordError(msg, code="unsafe_file")
-    is_number = dataset.dtype.kind in "iufb"
+    is_number = dataset.dtype.kind in "iufb" or _is_table_of_numbers(dataset.dtype)
     if dataset.dtype.kind == "O" and h5py.check_string_dtype(dataset.dtype) is None:
         return None
     if not is_number and (dataset.size or 0) * dataset.dtype.itemsize > _MAX_TEXT_BYTES:
@@ -79,6 +81,10 @@ def _values(name: str, dataset: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
         return np.array([_word(item) for item in value.ravel()[:1000]])
     return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def _is_table_of_numbers(dtype: Any) -> bool:
+    return bool(dtype.names) and all(dtype[name].kind in "iuf" for name in dtype.names)
 
 
 def _word(item: Any) -> str:

@@ -40,16 +40,26 @@ def _is_version_4(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
+    arrays = variables(part.content, findings)
+    return named_arrays_to_record(arrays, "mat", findings, hint=part.name)
+
+
+def variables(content: bytes, findings: Findings) -> dict[str, Any]:
+    """Return the variables of a MATLAB file, fields of structures as `structure/field`.
+
+    Raises:
+        InvalidRecordError: They declare more than is read.
+    """
     with findings.library_warnings():
-        check_count(_unpacked_bytes(part.content) // 2, len(part.content))
-        stream: Any = io.BytesIO(part.content)
+        check_count(_unpacked_bytes(content) // 2, len(content))
+        stream: Any = io.BytesIO(content)
         listing = scipy.io.whosmat(stream)
         check_count(sum(math.prod(shape) for _, shape, _ in listing))
         stream.seek(0)
-        content = scipy.io.loadmat(stream, simplify_cells=True)
-    arrays: dict[str, Any] = {}
-    _flatten(content, "", arrays, 0)
-    return named_arrays_to_record(arrays, "mat", findings, hint=part.name)
+        loaded = scipy.io.loadmat(stream, simplify_cells=True)
+    found: dict[str, Any] = {}
+    _flatten(loaded, "", found, 0)
+    return found
 
 
 def _unpacked_bytes(content: bytes) -> int:

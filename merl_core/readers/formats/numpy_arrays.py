@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
-from merl_core.readers.named_arrays import named_arrays_to_record
+from merl_core.readers.named_arrays import fields_of, named_arrays_to_record
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import MAX_MEMBERS, Part, is_archive
 from merl_core.records import Record
@@ -29,7 +29,8 @@ def _recognises_npz(part: Part) -> bool:
 
 def _read_npy(part: Part) -> Record:
     array = _array(part.name, part.content)
-    return named_arrays_to_record({"signal": array}, "npy", Findings(), hint=part.name)
+    arrays = fields_of(array) if array.dtype.names else {"signal": array}
+    return named_arrays_to_record(arrays, "npy", Findings(), hint=part.name)
 
 
 def _read_npz(part: Part) -> Record:

@@ -1,6 +1,7 @@
 """Parquet tables: one column a lead, a time column perhaps."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
+from merl_core.readers.named_arrays import named_arrays_to_record
 from merl_core.readers.registry import Format
 from merl_core.readers.tables import Table, table_to_record
 from merl_core.readers.upload import Part
@@ -31,6 +33,8 @@ def _read(part: Part) -> Record:
     except pa.ArrowException as error:
         msg = f"the Parquet file cannot be read: {str(error)[:200]}"
         raise InvalidRecordError(msg) from error
+    if any(pa.types.is_list(f.type) or pa.types.is_large_list(f.type) for f in table.schema):
+        return named_arrays_to_record(_nested(table), "parquet", findings, hint=part.name)
     numeric = [
         field.name
         for field in table.schema
@@ -50,6 +54,26 @@ def _read(part: Part) -> Record:
         np.stack(columns, axis=1), numeric, float(rate) if rate else None, unit.decode("latin-1")
     )
     return table_to_record(data, "parquet", findings, hint=part.name)
+
+
+def _nested(table: pa.Table) -> dict[str, Any]:
+    """Return the columns of a table whose cells are lists: a recording, or a lead, in each row.
+
+    Raises:
+        InvalidRecordError: The lists are too many, or of different lengths.
+    """
+    check_count(sum(column.nbytes for column in table.columns) // 2)
+    found: dict[str, Any] = {}
+    for name in table.column_names:
+        cells = table.column(name).to_pylist()
+        try:
+            array = np.array(cells[0] if len(cells) == 1 else cells)
+        except ValueError as error:
+            msg = f"column {name!r} holds lists of different lengths"
+            raise InvalidRecordError(msg) from error
+        is_repeated = array.ndim == 1 and array.size > 1 and len(set(array.tolist())) == 1
+        found[name] = array[:1] if is_repeated and array.size == len(cells) else array
+    return found
 
 
 FORMATS = (Format("parquet", "Parquet", _recognises, _read, order=10),)

@@ -36,7 +36,8 @@ def _read(part: Part) -> Record:
     root = fromstring(part.document)
     wave = _rhythm(root)
     fs = _number(wave, "resolution/samplerate/value", "resolution/samplerate")
-    step = _number(wave, "resolution/yres/unitperbit", "resolution/yres")
+    paths = ("resolution/yres/unitperbit", "resolution/yres/value", "resolution/yres")
+    step = _number(wave, *paths)
     exponent = _number(wave, "resolution/samplerate/exponent")
     unit = wave.findtext("resolution/yres/units") or "uV"
     to_mv = millivolts_per(unit)

@@ -23,9 +23,10 @@ from merl_core.readers.assembly import (
     clean_statements,
     millivolts_per,
 )
+from merl_core.readers.formats import matlab
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
-from merl_core.records import DeviceReport, Record, canonical_lead
+from merl_core.records import STANDARD_LEADS, DeviceReport, Record, canonical_lead
 
 _RECORD_LINE = re.compile(
     r"(?P<name>[-\w]+)(?:/(?P<n_segments>\d+))?[ \t]+(?P<n_signals>\d+)"
@@ -187,7 +188,7 @@ def _collect_signals(
     shares = [1.0]
     for name, entries in by_file.items():
         if name != "~":
-            files[name] = _sibling(name, siblings)
+            files[name] = _as_signal_file(_sibling(name, siblings), entries, findings)
             shares.append(_available_share(name, len(files[name]), entries, sig_len))
     if min(shares) >= 1:
         return None
@@ -197,6 +198,28 @@ def _collect_signals(
         raise InvalidRecordError(msg, code="truncated_file")
     findings.warn("truncated", f"the files hold {available} of {sig_len} declared samples")
     return available
+
+
+def _as_signal_file(content: bytes, entries: list[_SignalFile], findings: Findings) -> bytes:
+    """Return a MATLAB 5 file as the raw samples that its header describes.
+
+    The challenges' `.mat` are of version 4 and raw behind 24 bytes; saved again by other programs
+    they are of version 5, and often compressed.
+
+    Raises:
+        InvalidRecordError: It holds no `val` of whole numbers, one row a signal.
+    """
+    if not content.startswith(b"MATLAB 5.0"):
+        return content
+    value = matlab.variables(content, findings).get("val")
+    if value is None or value.ndim != 2 or len(value) != len(entries) or entries[0].fmt != 16:
+        msg = "the MATLAB file beside the WFDB header holds no `val` with a row for each signal"
+        raise InvalidRecordError(msg)
+    counts: NDArray[np.int16] = np.rint(value).astype("<i2")
+    if not np.array_equal(counts, value):
+        msg = "`val` of the MATLAB file beside the WFDB header is not of 16-bit whole numbers"
+        raise InvalidRecordError(msg)
+    return bytes(entries[0].offset) + counts.T.tobytes()
 
 
 def _sibling(name: str, siblings: Mapping[str, bytes]) -> bytes:
@@ -236,6 +259,11 @@ def _to_record(read: Any, header: bytes, findings: Findings) -> Record:
     kept = [i for i, kind in enumerate(kinds) if kind == common]
     if len(kept) < len(rows):
         findings.warn("signals_left_out", "signals of another sampling rate are left out")
+    if len(kept) == len(STANDARD_LEADS) and not any(read.sig_name):
+        findings.warn(
+            "leads_assumed", f"no lead names; read in the order {', '.join(STANDARD_LEADS)}"
+        )
+        names = list(STANDARD_LEADS)
     age, sex, statements = _comments(header)
     return assemble(
         np.stack([rows[i] for i in kept]),

@@ -64,6 +64,17 @@ TABLES = {
     "Spanish limb leads": "DI,DII,DIII," + ",".join(LEADS[3:]) + "\n" + lines(MV.T),
     "volts, named": ",".join(f"{lead} (V)" for lead in LEADS) + "\n" + lines(MV.T / 1000),
     "microvolts": f"{HEADER}\n{lines(UV.T)}",
+    "volts without a unit": HEADER + "\n" + lines(MV.T / 1000),
+    "columns counted by pandas": ",".join(map(str, range(12))) + "\n" + lines(MV.T),
+    "rows and columns counted by pandas": "," + ",".join(map(str, range(12))) + "\n"
+    + with_first_column(NUMBERS, MV.T),
+    "columns counted by R": ",".join(f"V{i + 1}" for i in range(12)) + "\n" + lines(MV.T),
+    "words beside the leads": f"{HEADER},rhythm\n"
+    + lines(MV.T).replace("\n", ",sinus\n") + ",sinus",
+    "a remark after the table": f"{HEADER}\n{lines(MV.T)}\nend of file\n",
+    "thousands grouped by commas": HEADER.replace(",", ";") + "\n"
+    + "\n".join(";".join(f"{v:,}" for v in row) for row in UV.T.tolist()),
+    "the mark of a spreadsheet": "sep=;\n" + HEADER.replace(",", ";") + "\n" + lines(MV.T, ";"),
     "remarks before the table": f"Sample Rate,250 hertz\nUnit,µV\n\n{HEADER}\n{lines(UV.T)}",
 }  # fmt: skip
 
@@ -75,8 +86,28 @@ def test_twelve_leads_read_the_same_from_a_table_with(name: str) -> None:
     assert np.allclose(select_leads(record, LEADS), MV, atol=1e-6)
 
 
-def test_utf_16_with_its_mark_is_read() -> None:
-    assert read(TABLES["a header"].encode("utf-16")).sig_len == 2500
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "latin-1"])
+def test_a_table_is_read_in_any_encoding(encoding: str) -> None:
+    assert read(TABLES["a header"].encode(encoding)).sig_len == 2500
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "# fs: 250", "# Sampling frequency: 250 Hz", "SampleRate=250", "# fs = 250, units = mV",
+        "Abtastrate: 250 Hz", "//fs=250", "samples per second: 250", "Freq.: 250 Hz",
+        "Sampling Interval (ms): 4", "# sample period = 4 ms", "# Fs [Hz]: 250.0",
+    ],
+)  # fmt: skip
+def test_a_rate_is_taken_from_a_remark(remark: str) -> None:
+    record = read(f"{remark}\n{HEADER}\n{lines(MV.T[:777])}")
+    assert record.fs == 250
+    assert "rate_assumed" not in [warning.code for warning in record.warnings]
+
+
+def test_commas_after_a_lone_zero_are_decimal() -> None:
+    text = HEADER.replace(",", ";") + "\n" + lines(MV.T.round(3), ";").replace(".", ",")
+    assert np.allclose(select_leads(read(text), LEADS), MV, atol=1e-6)
 
 
 def test_what_the_file_states_leaves_no_warning() -> None:
@@ -104,7 +135,7 @@ def test_a_rate_in_the_file_name_is_used_with_a_warning() -> None:
     [
         (f"{HEADER}\n{lines(MV.T[:777])}", "unknown_rate"),
         (f"{HEADER}\n{lines(MV.T * 1e6)}", "unknown_unit"),
-        (f"{HEADER}\n{lines(MV.T / 1000)}", "unknown_unit"),
+        (f"{HEADER}\n{lines(MV.T / 1e6)}", "unknown_unit"),
         (lines(MV.T[:, :3]), "unknown_leads"),
         ("a letter, with commas\nand lines\n1, 2\n", "unknown_format"),
     ],

@@ -240,6 +240,27 @@ def test_a_dicom_waveform_shorter_than_declared_is_refused() -> None:
     assert refusal({"a.dcm": changed_dicom(cut)}) == "truncated_file"
 
 
+# Text of numbers in XML
+
+
+@pytest.mark.parametrize("separator", [", ", "\n", ";", " \t"])
+def test_numbers_in_xml_are_told_apart_by_whatever_stands_between_them(separator: str) -> None:
+    document = FILES["schiller"]["schiller.bin"].decode()
+    row = ",".join(map(str, UV[0].tolist()))
+    assert row in document
+    record = read_files({"a.xml": document.replace(row, row.replace(",", separator)).encode()})
+    assert np.allclose(record.signal[0], UV[0] / 1000)
+
+
+def test_an_empty_place_among_numbers_in_xml_is_not_recorded() -> None:
+    document = FILES["schiller"]["schiller.bin"].decode()
+    row = ",".join(map(str, UV[0].tolist()))
+    first, _, rest = row.split(",", 2)
+    record = read_files({"a.xml": document.replace(row, f"{first},,{rest}").encode()})
+    assert np.isnan(record.signal[0]).tolist()[:3] == [False, True, False]
+    assert record.sig_len == 2500
+
+
 # FHIR
 
 
@@ -261,6 +282,25 @@ def test_fhir_errors_and_limits_are_not_recorded() -> None:
     assert np.isfinite(record.signal[:, 3:]).all()
 
 
+@pytest.mark.parametrize("spelling", ["ECG lead {}", "EKG {} lead tracing", "{}"])
+def test_fhir_leads_are_known_by_what_is_displayed(spelling: str) -> None:
+    bundle = json.loads(FILES["fhir"]["fhir.bin"])
+    for lead, component in zip(LEADS, bundle["entry"][1]["resource"]["component"], strict=True):
+        component["code"] = {"coding": [{"code": "x", "display": spelling.format(lead)}]}
+    assert read_files({"a.json": json.dumps(bundle).encode()}).leads == LEADS
+
+
+def test_fhir_resources_one_a_line_are_read() -> None:
+    resources = [entry["resource"] for entry in json.loads(FILES["fhir"]["fhir.bin"])["entry"]]
+    record = read_files({"a.ndjson": "\n".join(map(json.dumps, resources)).encode()})
+    assert (record.leads, record.sex) == (LEADS, "F")
+
+
+def test_fhir_in_utf_16_is_read() -> None:
+    content = FILES["fhir"]["fhir.bin"].decode().encode("utf-16")
+    assert read_files({"a.json": content}).leads == LEADS
+
+
 def test_fhir_origin_and_factor_scale_the_data() -> None:
     record = read_files(changed_fhir(origin={"value": 2, "unit": "mV"}, factor=0.001))
     assert record.signal[0, 0] == pytest.approx(2 + UV[0, 0] / 1000)
@@ -270,7 +310,7 @@ def test_fhir_origin_and_factor_scale_the_data() -> None:
     ("changes", "code"),
     [
         ({"period": None}, "unknown_rate"),
-        ({"origin": {"value": 0, "code": "mm[Hg]"}}, "no_signal"),
+        ({"origin": {"value": 0, "code": "mm[Hg]"}}, "unknown_unit"),
         ({"data": "1 2 three"}, "broken_file"),
         ({"period": 0}, "broken_file"),
     ],

@@ -1,9 +1,12 @@
 """WFDB: names confined to the upload, sizes checked, segments joined, comments sifted."""
 
+import io
+
 import numpy as np
 import pytest
+import scipy.io
 
-from benchmarks.ecg_files import LEADS, microvolts, wfdb_files
+from benchmarks.ecg_files import LEADS, microvolts, wfdb_files, zipped
 from merl_core.errors import InvalidRecordError
 from merl_core.readers import read_files
 
@@ -64,6 +67,27 @@ def test_a_file_cut_in_half_is_refused() -> None:
 def test_a_header_without_gains_says_that_they_are_assumed() -> None:
     record = read_files(with_header("1000.0(0)/mV", "0"))
     assert "uncalibrated" in [warning.code for warning in record.warnings]
+
+
+def test_twelve_signals_without_names_are_read_in_the_standard_order() -> None:
+    header = "rec 12 250 2500\n" + "rec.dat 16 1000/mV\n" * 12
+    record = read_files({**RECORD, "rec.hea": header.encode()})
+    assert record.leads == LEADS
+    assert [warning.code for warning in record.warnings] == ["leads_assumed"]
+
+
+def test_a_signal_in_another_folder_of_the_upload_is_found() -> None:
+    archive = zipped({"headers/rec.hea": RECORD["rec.hea"], "signals/rec.dat": RECORD["rec.dat"]})
+    assert read_files({"a.zip": archive}).leads == LEADS
+
+
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_a_matlab_file_beside_a_header_is_read_whatever_its_version(version: str) -> None:
+    out = io.BytesIO()
+    scipy.io.savemat(out, {"val": UV}, format=version, do_compression=version == "5")
+    header = "rec 12 250 2500\n" + "".join(f"rec.mat 16+24 1000/mV 16 0 0 0 0 {n}\n" for n in LEADS)
+    record = read_files({"rec.hea": header.encode(), "rec.mat": out.getvalue()})
+    assert np.allclose(record.signal, UV / 1000)
 
 
 def test_a_gain_that_is_wrong_by_a_factor_is_doubted() -> None:

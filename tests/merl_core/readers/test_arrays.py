@@ -1,0 +1,91 @@
+"""Arrays with names: columns of records, lists in Parquet, gains beside whole numbers."""
+
+import gzip
+import io
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.ecg_files import LEADS, microvolts
+from merl_core.errors import InvalidRecordError
+from merl_core.readers import read_files
+from merl_core.records import select_leads
+
+UV = microvolts(250, 10)
+MV = UV / 1000
+FIELDS = np.rec.fromarrays(list(MV), names=list(LEADS))
+
+
+def npy(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def npz(**arrays: Any) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def hdf5(write: Callable[[Any], object]) -> bytes:
+    out = io.BytesIO()
+    with h5py.File(out, "w") as file:
+        write(file)
+    return out.getvalue()
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+FILES = {
+    "a structured array": npy(FIELDS),
+    "big endian": npy(MV.astype(">f4")),
+    "column major": npy(np.asfortranarray(MV.T)),
+    "a table of HDF5": hdf5(lambda file: file.create_dataset("ecg", data=FIELDS)),
+    "one row of lists": parquet({lead: [MV[i].tolist()] for i, lead in enumerate(LEADS)}),
+    "a row of a list for each lead": parquet(
+        {"lead": list(LEADS), "signal": MV.tolist(), "fs": [250] * 12}
+    ),
+    "a gain beside whole numbers": npz(
+        ecg=np.round(MV * 200).astype(np.int16), gain=200, fs=250, leads=np.array(LEADS)
+    ),
+    "gzip": gzip.compress(npy(MV)),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_twelve_leads_read_the_same_from(name: str) -> None:
+    record = read_files({"a.bin": FILES[name]})
+    assert record.fs == 250
+    assert np.allclose(select_leads(record, LEADS), MV, atol=0.0026)
+
+
+def test_gzip_that_unpacks_to_far_more_is_refused() -> None:
+    with pytest.raises(InvalidRecordError) as caught:
+        read_files({"a.csv.gz": gzip.compress(bytes(20_000_000))})
+    assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(npy(MV))[:-500], gzip.compress(gzip.compress(npy(MV))), b"\x1f\x8b\x08" * 9],
+    ids=["cut short", "twice", "broken"],
+)
+def test_gzip_that_is_no_single_whole_file_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidRecordError) as caught:
+        read_files({"a.gz": content})
+    assert caught.value.code == "broken_file"
+
+
+def test_lists_of_different_lengths_are_refused() -> None:
+    with pytest.raises(InvalidRecordError, match="different lengths"):
+        read_files({"a": parquet({"lead": ["I", "II"], "signal": [[1.0, 2.0], [1.0]]})})
