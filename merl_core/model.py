@@ -15,6 +15,7 @@ from merl_core.encoders.resnet1d import (
     Block,
     ResNet1d,
     StatisticsPool,
+    TimeContext,
 )
 from merl_core.encoders.text import MODEL_SHA256
 from merl_core.encoders.vit1d import PAPER_VITS, ViT1d
@@ -56,6 +57,8 @@ class EcgConfig(_Strict):
     kernel_size: int = 3
     stem_kernel_size: int = 7
     pool: Literal["attention", "statistics"] = "statistics"
+    context_width: int = 0
+    """Units of a recurrent layer in each direction before the statistics pool; 0 for none."""
     n_heads: int = 4
     dropout: float = 0.0
 
@@ -78,6 +81,9 @@ class TextConfig(_Strict):
     dropout: float = 0.0
     prompt_pooling: Literal["whole", "name_and_whole"] = "name_and_whole"
     """Whether a prompt's feature is that of its text, or joined with that of its first phrase."""
+    standardized: bool = False
+    """Whether each number of a sentence vector is centred and scaled first, as over the training
+    texts: sentences about ECGs lie close together, and what tells them apart is small."""
 
 
 MEDCPT: Final = TextConfig(
@@ -110,6 +116,9 @@ class MerlModel(nn.Module):
     Source: Liu et al. 2024 (MERL), section 3; code cheliu-computation/MERL-ICML2024.
     """
 
+    text_mean: Tensor
+    text_spread: Tensor
+
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ModelConfig()
@@ -122,6 +131,9 @@ class MerlModel(nn.Module):
             nn.Linear(text.width, hidden), nn.GELU(), nn.Linear(hidden, config.embed_dim)
         )
         self.text_dropout = nn.Dropout(text.dropout)
+        if text.standardized:
+            self.register_buffer("text_mean", torch.zeros(text.width))
+            self.register_buffer("text_spread", torch.ones(text.width))
         self.logit_scale = nn.Parameter(torch.tensor(1 / 0.07))
 
     def _build_ecg_tower(self, config: ModelConfig) -> int:
@@ -154,6 +166,8 @@ class MerlModel(nn.Module):
             n_positions = math.ceil(config.signal.sig_len / encoder.stride)
             self.att_pool_head = AttentionPool(n_positions, embed_dim, ecg.n_heads)
         else:
+            width = ecg.context_width
+            self.context = TimeContext(encoder.n_out, width) if width else nn.Identity()
             self.pool = StatisticsPool(encoder.n_out, embed_dim, ecg.n_heads, ecg.dropout)
         return embed_dim
 
@@ -169,6 +183,7 @@ class MerlModel(nn.Module):
         if self.config.ecg.pool == "attention":
             h = self.downconv(h)  # (B, D, T')
             return h.mean(dim=-1), self.att_pool_head(h)
+        h = self.context(h)
         projected = self.pool(h, _is_recorded(x, self._stride, h.shape[-1]))
         return projected, projected
 
@@ -178,6 +193,8 @@ class MerlModel(nn.Module):
 
     def encode_text(self, text_vectors: Tensor) -> Tensor:
         """Return normalised text features of shape (N, D) for sentence vectors (N, width)."""
+        if self.config.text.standardized:
+            text_vectors = (text_vectors - self.text_mean) / self.text_spread
         return F.normalize(self.proj_t(self.text_dropout(text_vectors)), dim=-1)
 
     def uma_views(self, pooled: Tensor) -> tuple[Tensor, Tensor]:

@@ -75,9 +75,13 @@ class TrainConfig(BaseModel):
     bare_share: float = 0.5
     """How often a drawn text is a name alone."""
     text_noise: float = 0.02
-    """Standard deviation of noise added to each number of a sentence vector."""
+    """Standard deviation of noise added to each number of a sentence vector, as a share of that
+    number's own standard deviation if the model standardises them."""
     held_out_names: float = 0.0
     measurement_weight: float = 0.2
+    concept_weight: float = 0.0
+    """Of a classification of the concepts without their texts, which helps the ECG encoder while
+    the text projection learns; its head is thrown away."""
     cma_weight: float = 0.0
     """Of the paper's contrast between ECG and report."""
     uma_weight: float = 0.0
@@ -238,9 +242,14 @@ class _Trainer:
         self.model = MerlModel(config.model)
         with torch.no_grad():
             self.model.logit_scale.fill_(config.initial_logit_scale)
+        if config.model.text.standardized:
+            self.model.text_mean.copy_(corpus.text_vectors.mean(dim=0))
+            self.model.text_spread.copy_(corpus.text_vectors.std(dim=0))
         n_concepts = len(corpus.vocabulary)
         self.prior = nn.Parameter(torch.full((n_concepts,), -2.0))
         self.measure = nn.Linear(config.model.embed_dim, n_measurements())
+        self.concept = nn.Linear(config.model.embed_dim, n_concepts)
+        nn.init.constant_(self.concept.bias, -2.0)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self._groups(), lr=config.learning_rate)
         self.rng = np.random.default_rng(seed)
@@ -256,7 +265,11 @@ class _Trainer:
         decayed = [p for p in self.model.parameters() if p.ndim >= 2]
         return [
             {"params": decayed, "weight_decay": self.config.weight_decay},
-            {"params": [*plain, self.prior, *self.measure.parameters()], "weight_decay": 0.0},
+            {
+                "params": [*plain, self.prior, *self.measure.parameters()],
+                "weight_decay": 0.0,
+            },
+            {"params": list(self.concept.parameters()), "weight_decay": self.config.weight_decay},
         ]
 
     def _text_rows(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -288,6 +301,11 @@ class _Trainer:
         soft = targets[:, columns] * (1 - 2 * smooth) + smooth
         loss = statement_loss(logits, soft, self.positive_weight[columns])
         parts = {"statement": float(loss.detach())}
+        if config.concept_weight:
+            direct = self.concept(F.relu(projected))[:, columns]
+            concept = statement_loss(direct, soft, self.positive_weight[columns])
+            loss = loss + config.concept_weight * concept
+            parts["concept"] = float(concept.detach())
         if config.measurement_weight:
             known = ~measured.isnan()
             error = F.smooth_l1_loss(
@@ -343,8 +361,10 @@ class _Trainer:
                 chosen.append(int(rows[self.rng.integers(len(rows))]))
                 columns.append(column)
         vectors = self.corpus.text_vectors[chosen]
-        noise = torch.randn(vectors.shape, generator=self.generator)
-        features = self.model.encode_text(vectors + self.config.text_noise * noise)
+        noise = self.config.text_noise * torch.randn(vectors.shape, generator=self.generator)
+        if self.config.model.text.standardized:
+            noise = noise * self.model.text_spread
+        features = self.model.encode_text(vectors + noise)
         return torch.tensor(columns), features
 
     def start_from(self, source: str, number: int) -> None:

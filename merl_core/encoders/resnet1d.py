@@ -125,6 +125,31 @@ class ResNet1d(nn.Module):
         return x
 
 
+class TimeContext(nn.Module):
+    """A residual recurrent layer over the whole recording, both ways: rhythm is a matter of order.
+
+    Computed in float32 whatever the precision around it.
+
+    Args:
+        n_in: Channels of input and output.
+        width: Units in each direction.
+    """
+
+    def __init__(self, n_in: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(n_in)
+        self.gru = nn.GRU(n_in, width, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(2 * width, n_in)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the shape of `x`, (B, C, T')."""
+        with torch.autocast(x.device.type, enabled=False):
+            steps = x.float().transpose(1, 2)  # (B, T', C)
+            context, _ = self.gru(self.norm(steps))
+            out: Tensor = (steps + self.out(context)).transpose(1, 2)
+            return out
+
+
 class AttentionPool(nn.Module):
     """Attention of one learned token over time, with learned positions: a fixed length only.
 

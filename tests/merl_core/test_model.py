@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from merl_core.losses import clip_loss
-from merl_core.model import EcgConfig, MerlModel, ModelConfig, paper_config
+from merl_core.model import EcgConfig, MerlModel, ModelConfig, TextConfig, paper_config
 from merl_core.preprocess import merl_minmax
 
 PAPER_MODELS = [
@@ -107,6 +107,32 @@ def test_our_encoder_takes_any_length() -> None:
     model = MerlModel(ModelConfig(ecg=EcgConfig(depths=(1, 1), widths=(8, 8)), embed_dim=16)).eval()
     with torch.inference_mode():
         assert model.encode_ecg(draws(4, (2, 12, 700))).shape == (2, 16)
+
+
+def test_a_recurrent_layer_takes_any_length_and_any_batch() -> None:
+    ecg = EcgConfig(depths=(1, 1), widths=(8, 8), context_width=4)
+    model = MerlModel(ModelConfig(ecg=ecg, embed_dim=16)).eval()
+    x = draws(4, (2, 12, 700))
+    with torch.inference_mode():
+        together, alone = model.encode_ecg(x), model.encode_ecg(x[:1])
+        with torch.autocast("cpu", torch.bfloat16):
+            low = model.encode_ecg(x)
+    torch.testing.assert_close(alone, together[:1])
+    torch.testing.assert_close(low.float(), together, atol=0.05, rtol=0.1)
+
+
+def test_standardised_sentences_are_centred_and_scaled_before_the_projection() -> None:
+    plain = MerlModel(ModelConfig(embed_dim=16)).eval()
+    text = TextConfig(standardized=True)
+    model = MerlModel(ModelConfig(text=text, embed_dim=16)).eval()
+    model.load_state_dict(plain.state_dict(), strict=False)
+    model.text_mean.fill_(0.5)
+    model.text_spread.fill_(0.1)
+    vectors = draws(7, (3, 384))
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            model.encode_text(0.5 + 0.1 * vectors), plain.encode_text(vectors)
+        )
 
 
 def test_minmax_keeps_the_reference_range() -> None:
