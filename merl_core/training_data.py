@@ -15,7 +15,7 @@ from merl_core.datasets.ptbxl import PtbXl, concatenate, load_ptbxl, load_ptbxl_
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.errors import MerlError
 from merl_core.preprocess import bandpass
-from merl_core.simulate import FINDINGS, simulate
+from merl_core.simulate import STATEMENTS, simulate
 from merl_core.targets import Vocabulary, targets_from_findings, targets_from_ptbxl
 from merl_core.training_texts import TextPool
 
@@ -93,7 +93,7 @@ def simulated_examples(n_records: int, seed: int, vocabulary: Vocabulary) -> Exa
         stop = min(start + _CHUNK, n_records)
         batch = simulate(None, n_records=stop - start, fs=100, seed=seed + start)
         signals[start:stop] = _to_microvolts(bandpass(batch.signals, 100.0))
-        targets[start:stop] = targets_from_findings(batch.findings, FINDINGS, vocabulary)
+        targets[start:stop] = targets_from_findings(batch.findings, STATEMENTS, vocabulary)
         measurements[start:stop] = _measurement_rows(batch.measurements)
         reports += batch.reports
         logger.info("simulated %d of %d", stop, n_records)

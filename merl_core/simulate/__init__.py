@@ -2,5 +2,13 @@
 
 from merl_core.simulate.findings import FINDINGS, Finding, sample_findings
 from merl_core.simulate.simulator import SimulatedBatch, simulate
+from merl_core.simulate.statements import STATEMENTS
 
-__all__ = ["FINDINGS", "Finding", "SimulatedBatch", "sample_findings", "simulate"]
+__all__ = [
+    "FINDINGS",
+    "STATEMENTS",
+    "Finding",
+    "SimulatedBatch",
+    "sample_findings",
+    "simulate",
+]

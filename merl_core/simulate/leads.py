@@ -32,7 +32,7 @@ J Electrocardiol 21:361 (1988). Each lead's gain is set so that the mean normal 
 amplitudes of the mean of 771 normal records of PTB-XL 1.0.3.
 """
 
-ATRIAL_CHEST_GAIN: Floats = np.array([0.48, 0.30, 0.36, 0.42, 0.42, 0.42], dtype=np.float32)
+ATRIAL_CHEST_GAIN: Floats = np.array([0.50, 0.29, 0.31, 0.35, 0.40, 0.46], dtype=np.float32)
 """The atria lie farther from the chest electrodes than the ventricles: P waves are smaller."""
 
 
@@ -86,14 +86,14 @@ def random_lead_fields(rng: np.random.Generator, n: int) -> Floats:
     """
     fields = LEAD_FIELD * (1 + 0.12 * rng.normal(size=(n, 8, 3)))
     chest = fields[:, 2:]
-    shift = np.clip(0.22 * rng.normal(size=(n, 1)) + 0.12 * rng.normal(size=(n, 6)), -0.8, 0.8)
+    shift = np.clip(0.30 * rng.normal(size=(n, 1)) + 0.15 * rng.normal(size=(n, 6)), -0.9, 0.9)
     position = np.clip(np.arange(6) + shift, 0, 5)
     low = np.minimum(position.astype(int), 4)
     part = (position - low)[..., None]
     rows = np.arange(n)[:, None]
     chest = (1 - part) * chest[rows, low] + part * chest[rows, low + 1]
     chest[..., 1] += 0.10 * rng.normal(size=(n, 1)) + 0.05 * rng.normal(size=(n, 6))
-    chest *= np.exp(0.12 * rng.normal(size=(n, 1, 1)) + 0.14 * rng.normal(size=(n, 6, 1)))
+    chest *= np.exp(0.12 * rng.normal(size=(n, 1, 1)) + 0.18 * rng.normal(size=(n, 6, 1)))
     fields[:, 2:] = chest
     return fields.astype(np.float32)
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from merl_core.simulate.leads import Floats, to_twelve
 from merl_core.simulate.measure import qrs_waveform
-from merl_core.simulate.morphology import turn_axis_to
+from merl_core.simulate.morphology import frontal_axis, turn_axis_to
 from merl_core.simulate.waves import Hearts
 
 _NONE = np.zeros(0, dtype=np.intp)
@@ -17,10 +17,7 @@ def keep_axis_normal(h: Hearts, rows: NDArray[np.intp], rng: np.random.Generator
     """Turn back the hearts among `rows` whose frontal QRS axis is not normal."""
     if not len(rows):
         return
-    field = h.field[rows] @ h.turn[rows]
-    limb = np.einsum("nlc,nkc->nkl", field[:, :2], h.loop[rows, 0])
-    net = limb.max(axis=1) + limb.min(axis=1)
-    axis = np.rad2deg(np.arctan2((net[:, 1] - net[:, 0] / 2) * 2 / np.sqrt(3), net[:, 0]))
+    axis = frontal_axis(h, rows)
     off = (axis < -22) | (axis > 84)
     if off.any():
         turn_axis_to(h, rows[off], rng.uniform(-10, 78, int(off.sum())))
@@ -30,30 +27,34 @@ def keep_voltage(h: Hearts, rows: Mapping[str, NDArray[np.intp]], rng: np.random
     """Scale QRS: normal hearts within the criteria, hypertrophied ones above one of them.
 
     Source: Hancock et al., AHA/ACCF/HRS recommendations part V (2009): Sokolow-Lyon 3.5 mV, Cornell
-    2.0 mV (women) and 2.8 mV (men); low voltage: no limb lead reaches 0.5 mV.
+    2.0 mV (women) and 2.8 mV (men), Sokolow-Lyon higher in the young; low voltage: no limb lead
+    reaches 0.5 mV.
     """
     qrs = qrs_waveform(h)
     r, s = qrs.max(axis=1), -qrs.min(axis=1)
     avl = (qrs[..., 0] - qrs[..., 1] / 2).max(axis=1)
     sokolow = s[:, 2] + np.maximum(r[:, 6], r[:, 7])
-    excess = np.maximum(sokolow / 3.5, (avl + s[:, 4]) / np.where(h.female, 2.0, 2.8))
+    excess = np.maximum(
+        sokolow / np.where(h.age < 35, 4.2, 3.5), (avl + s[:, 4]) / np.where(h.female, 2.0, 2.8)
+    )
+    twelve = to_twelve(qrs.transpose(0, 2, 1))
+    reach = np.maximum(twelve[:, :6].max(axis=(1, 2)) / 2.0, twelve[:, 6:].max(axis=(1, 2)) / 3.0)
+    normal = rows.get("normal-ecg", _NONE)
+    excess[normal] = np.maximum(excess, reach)[normal]
     large = np.zeros(len(h), dtype=bool)
     for name in ("left-ventricular-hypertrophy", "hypertrophic-cardiomyopathy-pattern"):
         large[rows.get(name, _NONE)] = True
     factor = np.ones((len(h), 8))
     aim = rng.uniform(1.0, 1.32, len(h))
     factor[large] = np.maximum(aim[large] / excess[large], 0.85)[:, None]
-    held = ~large & (excess > 0.97) & (rng.random(len(h)) < 0.9)
-    factor[held] = (rng.uniform(0.75, 0.96, int(held.sum())) / excess[held])[:, None]
-    twelve = to_twelve(qrs.transpose(0, 2, 1))
+    held = ~large & (excess > 0.97) & (rng.random(len(h)) < 0.8)
+    held[normal] = excess[normal] > 0.97
+    factor[held] = (rng.uniform(0.80, 0.97, int(held.sum())) / excess[held])[:, None]
     _make_low(factor, rows.get("low-qrs-voltage", _NONE), twelve, rng)
     tall = rows.get("high-qrs-voltage", _NONE)
-    reach = np.maximum(
-        twelve[tall, :6].max(axis=(1, 2)) / 1.8, twelve[tall, 6:].max(axis=(1, 2)) / 2.5
-    )
-    factor[tall] = (rng.uniform(1.05, 1.25, len(tall)) / reach)[:, None]
+    factor[tall] = (rng.uniform(1.03, 1.3, len(tall)) / reach[tall])[:, None]
     h.qrs[:, 0] *= factor[:, None].astype(np.float32)
-    _keep_progression(h, rows.get("normal-ecg", _NONE), rng)
+    _keep_progression(h, normal, rng)
 
 
 def _make_low(

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from merl_core.simulate.leads import Floats, to_twelve
 from merl_core.simulate.waves import (
-    N_KNOTS,
     Hearts,
     atrial_kernels,
+    qrs_kernel,
     ventricular_amplitudes,
     ventricular_kernels,
 )
@@ -20,16 +20,16 @@ Measurements = dict[str, NDArray[np.float64]]
 
 def qrs_waveform(h: Hearts) -> Floats:
     """Return the conducted QRS in the eight leads, shape (N, 64, 8), mV."""
-    steps = np.linspace(-1.0, N_KNOTS, 64)
-    kernel = np.exp(-0.5 * ((steps[:, None] - np.arange(N_KNOTS)) / 0.6) ** 2).astype(np.float32)
-    return np.asarray(kernel @ h.qrs[:, 0])
+    return np.asarray(qrs_kernel() @ h.qrs[:, 0])
 
 
 def clean_beat(h: Hearts, qt_ms: NDArray[np.float64], span: NDArray[np.float64]) -> Floats:
     """Return the conducted ventricular beat from QRS onset, shape (N, 12, 160), 4 ms a step."""
     n = len(h)
     time = np.broadcast_to(np.arange(N_STEPS, dtype=np.float32) * np.float32(STEP_MS), (n, N_STEPS))
-    kernels = ventricular_kernels(time, h.qrs_ms[:, 0], qt_ms, span[:, 0], h.j_ms, h.t_width, 1.4)
+    kernels = ventricular_kernels(
+        time, h.qrs_ms[:, 0], qt_ms, span[:, 0], h.j_ms, h.t_width, h.t_skew, 1.4
+    )
     eight = kernels @ ventricular_amplitudes(h)[:, 0]
     return to_twelve(eight.transpose(0, 2, 1))
 
@@ -102,7 +102,8 @@ def morphology_statements(h: Hearts, m: Measurements) -> dict[str, NDArray[np.bo
     axis, age = m["qrs_axis_deg"], h.age
     limb, chest = slice(0, 6), slice(6, 12)
     total = m["r_mv"] + m["s_mv"]
-    raised = np.array([0.1] * 6 + [0.18, 0.2, 0.2, 0.15, 0.1, 0.1])
+    raised = np.tile([0.1] * 6 + [0.18, 0.2, 0.2, 0.15, 0.1, 0.1], (len(h), 1))
+    raised[:, 7:9] = np.where(h.female, 0.17, np.where(age < 40, 0.25, 0.2))[:, None]
     cornell = np.where(h.female, 2.0, 2.8)
     sokolow = np.where(age < 35, 4.2, 3.5)
     tall = (m["r_mv"][:, limb].max(axis=1) >= 2.0) | (m["r_mv"][:, chest].max(axis=1) >= 3.0)
@@ -125,7 +126,7 @@ def morphology_statements(h: Hearts, m: Measurements) -> dict[str, NDArray[np.bo
         | (m["r_mv"][:, 4] > 1.1),
         "poor-r-wave-progression": (m["r_mv"][:, 8] < 0.3) & (m["s_mv"][:, 8] > 0.3),
         "st-elevation": _in_neighbours((m["st_mv"] >= raised) & (m["j_mv"] >= 0.8 * raised)),
-        "st-depression": _in_neighbours((m["st_mv"] <= -0.09) & (m["j_mv"] <= -0.05)),
+        "st-depression": _in_neighbours((m["st_mv"] <= -0.07) & (m["j_mv"] <= -0.045)),
         "t-wave-inversion": _in_neighbours(negative),
         "low-t-wave": upright < 0.11,
         "q-wave": _in_neighbours(q_hit),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.simulate.leads import Floats, frontal_rotation, transverse_rotation
-from merl_core.simulate.waves import NORMAL_LOOP, Hearts
+from merl_core.simulate.waves import NORMAL_LOOP, Hearts, qrs_kernel
 
 Rows = NDArray[np.intp]
 Effect = Callable[[Hearts, Rows, np.random.Generator], None]
@@ -155,14 +155,17 @@ def bifascicular_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
 
 
 def intraventricular_delay(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
-    """Wide, notched QRS that has the form of neither bundle branch block."""
+    """Wide, notched QRS of neither bundle branch block's form: mostly slurred backward forces."""
     n = len(rows)
-    h.loop[rows, 0, 3:8] += (0.20 * rng.normal(size=(n, 5, 3))).astype(np.float32)
-    late = rng.uniform(0.15, 0.55, n)[:, None, None]
-    h.loop[rows, 0, 5:8] += (late * h.loop[rows, 0, 4:5]).astype(np.float32)
-    h.loop[rows, 0, 3] *= 0.8
-    h.qrs_ms[rows, 0] = rng.uniform(115, 140, n)
-    discordant(h, rows, 0.06, 0.02, mix=0.5)
+    h.loop[rows, 0, 2:8] += (0.13 * rng.normal(size=(n, 6, 3))).astype(np.float32)
+    late = np.array([0.0, 0.05, 0.16, 0.05]) + rng.normal(size=(n, 4)) * 0.10
+    direction = np.array([-0.05, -0.08, 0.42]) + (0.30, 0.32, 0.22) * rng.normal(size=(n, 3))
+    profile = np.array([0.0, 0.0, 0.0, 0.25, 0.8, 1.0, 0.9, 0.5, 0.15])
+    profile = profile + np.pad(late, ((0, 0), (4, 1)))
+    h.loop[rows, 0] += (profile[:, :, None] * direction[:, None]).astype(np.float32)
+    h.loop[rows, 0, 3] *= 0.9
+    h.qrs_ms[rows, 0] = rng.uniform(111, 140, n)
+    discordant(h, rows, 0.06, 0.03, mix=0.25)
 
 
 def fragmented_qrs(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
@@ -276,10 +279,10 @@ def hypertrophic_cardiomyopathy(h: Hearts, rows: Rows, rng: np.random.Generator)
 
 
 def left_atrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
-    """P of 120 ms or more, notched in II, with a deep terminal part in V1."""
+    """P of 120 ms or more, notched in II; what V1 shows of it is drawn by `left_atrial_p`."""
     n = len(rows)
-    h.p_vector[rows, 0, 1] *= rng.uniform(1.15, 1.6, n)[:, None].astype(np.float32)
-    h.p_vector[rows, 0, 1, 2] += rng.uniform(0.08, 0.19, n).astype(np.float32)
+    h.p_vector[rows, 0, 1] *= rng.uniform(1.1, 1.6, n)[:, None].astype(np.float32)
+    h.p_vector[rows, 0, 1, 2] += rng.uniform(0.02, 0.08, n).astype(np.float32)
     h.p_ms[rows] = rng.uniform(121, 146, n)
     h.pr_ms[rows] = np.maximum(h.pr_ms[rows], h.p_ms[rows] + rng.uniform(22, 50, n))
 
@@ -299,18 +302,33 @@ def biatrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> Non
     left_atrial_enlargement(h, rows, rng)
 
 
+def frontal_axis(h: Hearts, rows: Rows) -> NDArray[np.float64]:
+    """Return the QRS axis of the conducted beat before projection, degrees."""
+    field = h.field[rows, :2] @ h.turn[rows]
+    limb = qrs_kernel() @ np.einsum("nlc,nkc->nkl", field, h.loop[rows, 0])
+    net = limb.max(axis=1) + limb.min(axis=1)
+    return np.asarray(
+        np.rad2deg(np.arctan2((net[:, 1] - net[:, 0] / 2) * 2 / np.sqrt(3), net[:, 0]))
+    )
+
+
 def turn_axis_to(h: Hearts, rows: Rows, target_deg: NDArray[np.float64]) -> None:
-    """Turn QRS and T in the frontal plane until the QRS axis is at `target_deg`."""
-    field = h.field[rows] @ h.turn[rows]
-    for _ in range(3):
-        limb = np.einsum("nlc,nkc->nkl", field[:, :2], h.loop[rows, 0])
-        net = limb.max(axis=1) + limb.min(axis=1)
-        axis = np.arctan2((net[:, 1] - net[:, 0] / 2) * 2 / np.sqrt(3), net[:, 0])
-        angle = (np.deg2rad(target_deg) - axis + np.pi) % (2 * np.pi) - np.pi
-        turn = frontal_rotation(angle)
-        h.loop[rows, 0] = np.einsum("nij,nkj->nki", turn, h.loop[rows, 0])
-        part = frontal_rotation(0.35 * angle)
-        h.t_vector[rows, 0] = np.einsum("nij,nj->ni", part, h.t_vector[rows, 0])
+    """Turn QRS, and T a part of the way, in the frontal plane until the QRS axis is at a target.
+
+    The axis does not follow the turn steadily: of 48 turns the nearest is taken and improved.
+    """
+    loop = h.loop[rows, 0].copy()
+    best, least = np.zeros(len(rows)), np.full(len(rows), np.inf)
+    steps = np.linspace(-np.pi, np.pi, 48, endpoint=False)
+    for width in (steps, steps / 48, steps / 48**2):
+        around = best.copy()
+        for step in width:
+            h.loop[rows, 0] = np.einsum("nij,nkj->nki", frontal_rotation(around + step), loop)
+            off = np.abs((target_deg - frontal_axis(h, rows) + 180) % 360 - 180)
+            best, least = np.where(off < least, around + step, best), np.minimum(off, least)
+    h.loop[rows, 0] = np.einsum("nij,nkj->nki", frontal_rotation(best), loop)
+    part = frontal_rotation(0.7 * best)
+    h.t_vector[rows, 0] = np.einsum("nij,nj->ni", part, h.t_vector[rows, 0])
 
 
 def axis_between(low: float, high: float) -> Effect:
@@ -426,6 +444,13 @@ def qtc_between(low: float, high: float) -> Effect:
         h.qtc_ms[rows] = rng.uniform(low, high, len(rows))
 
     return effect
+
+
+def first_degree_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """PR above 200 ms, mostly little above it."""
+    n = len(rows)
+    h.pr_ms[rows] = np.minimum(203 + rng.exponential(38, n), 340)
+    h.p_ms[rows] = np.clip(h.p_ms[rows] + rng.uniform(0, 10, n), 84, 119)
 
 
 def pr_between(low: float, high: float) -> Effect:

@@ -46,6 +46,7 @@ def render_beats(
             span[rec, form],
             h.j_ms[rec],
             h.t_width[rec],
+            h.t_skew[rec],
             350 / fs,
         )
         amplitudes = waves.ventricular_amplitudes(h)[rec, form]

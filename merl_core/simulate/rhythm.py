@@ -86,7 +86,7 @@ def _regular(
     steps = rr * (
         1
         + variability * 1.4 * np.sin(2 * np.pi * breath * clock + phase)
-        + 0.4 * variability * rng.normal(size=n)
+        + variability * rng.uniform(0.2, 0.8) * rng.normal(size=n)
     )
     times = -LEAD_IN_S - rr * rng.random() + np.cumsum(np.maximum(steps, 0.22))
     return times[times < end]
@@ -166,7 +166,8 @@ def _conduct_with_ectopy(
     shift = 0.0
     after = _ventricular_positions(plan, n, rng) if ventricular else {}
     rr = 60.0 / plan.rate_bpm
-    coupling = rng.uniform(0.50, 0.66)
+    coupling = rng.uniform(0.50, 0.72)
+    early_share = rng.uniform(1.0, 1.25)
     skip = 0
     for i in range(n):
         t = atria[i] + shift
@@ -176,8 +177,9 @@ def _conduct_with_ectopy(
             continue
         form, delay = forms[i], plan.pr_s
         if i in early:
-            t -= (1 - coupling) * rr
-            shift -= (1 - coupling) * rr * (0.6 if early[i] != "blocked" else 0.4)
+            early_by = (1 - min(coupling * early_share, 0.86)) * rr
+            t -= early_by
+            shift -= early_by * (0.6 if early[i] != "blocked" else 0.4)
             form = ECTOPIC_P
         if early.get(i) == "junctional":
             out.beat(t + delay)
@@ -267,11 +269,12 @@ def _irregular(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
     """Irregularly irregular ventricular times; the f-waves are drawn elsewhere."""
     out = Schedule()
     rr = 60.0 / plan.rate_bpm
+    spread = rng.uniform(0.13, 0.28)
     t = -LEAD_IN_S
     ectopic = set(plan.ectopy) & _VENTRICULAR
     chance = 0.12 if ectopic else 0.0
     while t < end:
-        step = float(np.clip(rr * np.exp(rng.normal() * 0.24), 0.30, 2.6 * rr))
+        step = float(np.clip(rr * np.exp(rng.normal() * spread), 0.30, 2.6 * rr))
         t += step
         out.beat(t)
         if rng.random() < chance:

@@ -27,7 +27,7 @@ def rhythm(
         if rate:
             plan.rate_bpm = rng.uniform(*rate)
         if variability is not None:
-            plan.variability = variability * rng.uniform(0.8, 1.4)
+            plan.variability = variability * rng.uniform(0.7, 1.8)
         if pr_s:
             plan.pr_s = rng.uniform(*pr_s)
         if atrial_rate:

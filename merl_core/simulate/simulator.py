@@ -111,7 +111,7 @@ def _resolve(asked: tuple[str, ...], rng: np.random.Generator) -> tuple[tuple[st
     for name in asked:
         out += [*COMBINED.get(name, ()), name, *FINDINGS[name].implies]
     stages = [STAGES[name] for name in out if name in STAGES]
-    drawn = int(rng.choice([ACUTE, SUBACUTE, OLD], p=[0.22, 0.28, 0.5]))
+    drawn = int(rng.choice([ACUTE, SUBACUTE, OLD], p=[0.16, 0.22, 0.62]))
     stage = stages[0] if stages else drawn
     if any(name in TERRITORY_OF for name in out):
         if stage == ACUTE:
@@ -246,7 +246,7 @@ def _record(
 ) -> NDArray[np.float32]:
     """Return the twelve leads as recorded: gain error, noise, electrodes exchanged."""
     n, _, sig_len = eight.shape
-    usual = np.full(n, noise_level)
+    usual = np.full(n, float(noise_level))
     levels = {k: usual.copy() for k in ("wander", "muscle", "mains", "motion")}
     for name, kind, factor in (
         ("baseline-wander", "wander", 9.0),

@@ -42,6 +42,17 @@ _NO_R_PROGRESSION = {
     "dextrocardia",
 }
 _SINUS = {"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia", "sinus-arrhythmia"}
+STATEMENTS = frozenset(FINDINGS) | {
+    "av-dissociation",
+    "prolonged-pr-interval",
+    "qrs-widening",
+    "reciprocal-st-depression",
+    "tall-r-wave-v1",
+    "trifascicular-block",
+    "voltage-criteria-left-ventricular-hypertrophy",
+}
+"""Everything that may be stated of a record: what is not stated of one, it does not show."""
+
 _MEASURED_ANEW = {
     "low-qrs-voltage",
     "left-axis-deviation",

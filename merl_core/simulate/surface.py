@@ -13,19 +13,34 @@ from merl_core.simulate.waves import Hearts
 ACUTE, SUBACUTE, OLD = 0, 1, 2
 
 
-def _varied(h: Hearts, rows: Rows, territory: str, rng: np.random.Generator) -> Floats:
+def _varied(
+    h: Hearts, rows: Rows, territory: str, rng: np.random.Generator, spread: float = 0.15
+) -> Floats:
     """Return the territory's pattern with individual extent, shape (n, 8)."""
     pattern = TERRITORIES[territory]
     n = len(rows)
     chest = np.concatenate([np.full(2, 0.08), np.full(6, 0.14)])
-    out = pattern * np.exp(0.15 * rng.normal(size=(n, 8))) + chest * 0.4 * rng.normal(size=(n, 8))
+    out = pattern * np.exp(spread * rng.normal(size=(n, 8))) + chest * 0.4 * rng.normal(size=(n, 8))
     return np.asarray(out, dtype=np.float32)
 
 
-def _necrosis(h: Hearts, rows: Rows, pattern: Floats, depth: NDArray[np.float64]) -> None:
+def _necrosis(
+    h: Hearts,
+    rows: Rows,
+    pattern: Floats,
+    depth: NDArray[np.float64],
+    q_share: NDArray[np.float64],
+) -> None:
     """Lose R and gain Q where the pattern is positive; mirror it where it is negative.
 
     The limb leads are treated as I and aVF, so that III, aVL and aVR follow.
+
+    Args:
+        h: The hearts.
+        rows: Which of them.
+        pattern: Of the territory, shape (n, 8).
+        depth: How much of the wall is lost, 0 to 1.
+        q_share: How much of that shows as Q, the rest as loss of R alone.
     """
     qrs = h.qrs[rows, 0]
     height = np.abs(qrs).max(axis=1)
@@ -41,7 +56,7 @@ def _necrosis(h: Hearts, rows: Rows, pattern: Floats, depth: NDArray[np.float64]
     middle = np.array([0.0, 0.1, 0.4, 1.0, 0.9, 0.4, 0.1, 0, 0], dtype=np.float32)[:, None]
     loss = np.array([0.6, 1.0, 0.95, 0.75, 0.55, 0.4, 0.3, 0.2, 0.1], dtype=np.float32)[:, None]
     kept = np.where(plane > 0, 1 - np.minimum(loss * hurt[:, None], 0.95), 1.0)
-    q_mv = hurt * (0.08 + 0.30 * np.clip(height, 0.3, 1.6))
+    q_mv = hurt * (0.06 + 0.28 * np.clip(height, 0.3, 1.6)) * q_share[:, None]
     gained = -0.45 * mirror[:, None] * middle * np.clip(height, 0.3, 1.6)[:, None]
     kept = np.where(plane < 0, 1 + 0.65 * loss * mirror[:, None], kept)
     plane = plane * kept - q_mv[:, None] * early + gained
@@ -55,23 +70,39 @@ def infarction(territory: str, stage: int) -> Effect:
 
     def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
         n = len(rows)
-        pattern = _varied(h, rows, territory, rng)
-        size = rng.uniform(0.6, 1.0, n)
-        h.t[rows, 0] *= rng.uniform(0.35, 1.0, (n, 1))
+        pattern = _varied(h, rows, territory, rng, 0.25)
+        if territory in {"lateral", "inferolateral"}:
+            pattern[:, :1] *= rng.uniform(0.6, 1.5, (n, 1))
+            pattern[:, 6:] *= rng.uniform(0.3, 1.1, (n, 1))
+        size = rng.uniform(0.45, 1.0, n)
+        h.t[rows, 0] *= rng.uniform(0.3, 1.0, (n, 1))
         if stage == ACUTE:
             least = 0.6 if "posterior" in territory else 0.0
-            _necrosis(h, rows, pattern, size * rng.uniform(least, least + 0.5, n))
+            _necrosis(
+                h, rows, pattern, size * rng.uniform(least, least + 0.5, n), rng.uniform(0.3, 1, n)
+            )
             _acute_injury(h, rows, pattern, rng)
         else:
-            _necrosis(h, rows, pattern, size * rng.uniform(0.75, 1.0, n))
-            weight = (0.15, 0.50) if stage == SUBACUTE else (-0.08, 0.15)
-            share = rng.uniform(0.3, 1.0, n) if stage == SUBACUTE else rng.uniform(-0.3, 0.7, n)
+            _necrosis(h, rows, pattern, size * rng.uniform(0.75, 1.0, n), rng.uniform(0.4, 1.1, n))
+            weight = (0.12, 0.50) if stage == SUBACUTE else (-0.12, 0.12)
+            share = rng.uniform(0.3, 1.0, n) if stage == SUBACUTE else rng.uniform(-0.65, 0.6, n)
+            _remote_change(h, rows, pattern, rng)
             _invert_t(h, rows, pattern, rng.uniform(*weight, n), share)
             lift = rng.uniform(0.04, 0.12, n) if stage == SUBACUTE else rng.uniform(0.0, 0.03, n)
             h.st[rows, 0] += pattern * lift[:, None].astype(np.float32)
             h.qrs_ms[rows, 0] = np.minimum(h.qrs_ms[rows, 0] + rng.uniform(0, 10, n), 117)
 
     return effect
+
+
+def _remote_change(h: Hearts, rows: Rows, pattern: Floats, rng: np.random.Generator) -> None:
+    """Lower T and ST of the rest of the left ventricle, as a healed infarction often leaves it."""
+    n = len(rows)
+    where = TERRITORIES["nonspecific"] * (1 - np.clip(np.abs(pattern), 0, 1))
+    degree = np.where(rng.random((n, 1)) < 0.6, rng.uniform(0.2, 1.0, (n, 1)), 0.0)
+    kept = 1 - np.clip(where, 0, 1) * degree * rng.uniform(0.5, 1.1, (n, 1))
+    h.t[rows, 0] = h.t[rows, 0] * kept - where * degree * rng.uniform(0.0, 0.05, (n, 1))
+    h.st[rows, 0] -= (where * degree * rng.uniform(0.0, 0.06, (n, 1))).astype(np.float32)
 
 
 def _acute_injury(h: Hearts, rows: Rows, pattern: Floats, rng: np.random.Generator) -> None:
@@ -103,11 +134,12 @@ def ischemia(territory: str) -> Effect:
         n = len(rows)
         pattern = np.clip(_varied(h, rows, territory, rng), -0.25, 1.2).astype(np.float32)
         kind = rng.random(n)
-        sink = np.where(kind < 0.25, rng.uniform(0, 0.05, n), rng.uniform(0.06, 0.19, n))
-        h.st[rows, 0] -= pattern * sink[:, None].astype(np.float32)
+        sink = np.where(kind < 0.25, rng.uniform(0, 0.04, n), rng.uniform(0.045, 0.17, n))
+        usual = np.clip(h.st[rows, 0], 0, None) * np.clip(pattern, 0, 1)
+        h.st[rows, 0] -= usual * rng.uniform(0.4, 1.0, (n, 1)) + pattern * sink[:, None]
         slope = np.where(kind > 0.5, rng.uniform(0.0, 0.08, n), 0.0)
         h.st_slope[rows] -= pattern * slope[:, None].astype(np.float32)
-        depth = np.where(kind > 0.8, rng.uniform(-0.15, 0.05, n), rng.uniform(0.03, 0.34, n))
+        depth = np.where(kind > 0.8, rng.uniform(-0.15, 0.05, n), rng.uniform(0.02, 0.30, n))
         _invert_t(h, rows, pattern, depth, np.ones(n))
 
     return effect
@@ -119,7 +151,7 @@ def subendocardial_injury(territory: str) -> Effect:
     def effect(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
         n = len(rows)
         pattern = np.clip(_varied(h, rows, territory, rng), -0.2, 1.2).astype(np.float32)
-        sink = rng.uniform(0.13, 0.36, n)[:, None].astype(np.float32)
+        sink = rng.uniform(0.10, 0.34, n)[:, None].astype(np.float32)
         h.st[rows, 0] -= pattern * sink
         h.st_slope[rows] -= pattern * sink * rng.uniform(-0.1, 0.35, (n, 1)).astype(np.float32)
         keep = 1 - np.clip(pattern, 0, 1) * rng.uniform(0.2, 0.8, (n, 1)).astype(np.float32)
@@ -182,6 +214,11 @@ def t_change(low: float, high: float, depth_low: float, depth_high: float) -> Ef
             h.t_late[some] *= 1 - where
 
     return effect
+
+
+def left_atrial_p(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
+    """Deepen the terminal part of P in V1, which the other electrodes hardly see."""
+    h.p[rows, 0, 1, 2] -= rng.uniform(0.03, 0.11, len(rows)).astype(np.float32)
 
 
 def right_bundle_near_field(low: float, high: float) -> Effect:
@@ -353,7 +390,7 @@ def aneurysm(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """QS in V1 to V4 with ST still raised and T shallowly inverted."""
     n = len(rows)
     pattern = _varied(h, rows, "anteroseptal", rng)
-    _necrosis(h, rows, pattern, rng.uniform(0.85, 1.0, n))
+    _necrosis(h, rows, pattern, rng.uniform(0.85, 1.0, n), np.ones(n))
     h.st[rows, 0] += pattern * rng.uniform(0.13, 0.26, (n, 1)).astype(np.float32)
     _invert_t(h, rows, pattern, rng.uniform(0.03, 0.2, n), np.ones(n))
 
@@ -396,4 +433,6 @@ def pathological_q(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     for k, name in enumerate(("anteroseptal", "inferior", "lateral", "high_lateral")):
         some = rows[choice == k]
         if len(some):
-            _necrosis(h, some, _varied(h, some, name, rng), rng.uniform(0.6, 0.95, len(some)))
+            pattern = _varied(h, some, name, rng, 0.25)
+            depth, q_share = rng.uniform(0.55, 0.95, len(some)), rng.uniform(0.6, 1.1, len(some))
+            _necrosis(h, some, pattern, depth, q_share)

@@ -46,10 +46,13 @@ Chosen so that the projected beat resembles the mean of 771 normal records of PT
 NORMAL_T = np.array([0.265, 0.113, -0.139], dtype=np.float32)
 NORMAL_T_LOCAL = np.array([0.06, 0.01, -0.06, 0.085, -0.005, -0.06, -0.02, 0.035], dtype=np.float32)
 NORMAL_ST = np.array([0.0, -0.018, 0.037, 0.075, 0.045, 0.01, -0.005, -0.01], dtype=np.float32)
+T_SPREAD = np.array([0.012, 0.012, 0.045, 0.06, 0.05, 0.035, 0.025, 0.02], dtype=np.float32)
+ST_SPREAD = np.array([0.007, 0.007, 0.014, 0.018, 0.018, 0.014, 0.010, 0.008], dtype=np.float32)
+"""What differs from heart to heart near each electrode, beyond the vectors: sd in mV."""
 AGED_ST = np.array([-0.022, -0.018, 0.015, 0.015, 0.005, -0.018, -0.028, -0.025], dtype=np.float32)
 """What the ST segment has lost at the age of 80, beside 55."""
-RIGHT_ATRIUM = np.array([0.087, 0.062, -0.043], dtype=np.float32)
-LEFT_ATRIUM = np.array([0.065, 0.022, 0.052], dtype=np.float32)
+RIGHT_ATRIUM = np.array([0.090, 0.066, -0.105], dtype=np.float32)
+LEFT_ATRIUM = np.array([0.070, 0.026, 0.058], dtype=np.float32)
 
 
 @dataclass(eq=False, slots=True)
@@ -77,6 +80,8 @@ class Hearts:
     qtc_ms: NDArray[np.float64]
     t_width: NDArray[np.float64]
     """Width of the T wave relative to the usual."""
+    t_skew: NDArray[np.float64]
+    """How much longer the T wave rises than it falls; 1 is symmetric."""
     rate_bpm: NDArray[np.float64]
     gain: NDArray[np.float64]
     """Voltage that reaches the skin: habitus, lungs, effusion."""
@@ -112,9 +117,9 @@ def random_hearts(
     """
     n = len(age)
     loop = np.zeros((n, N_FORMS, N_KNOTS, 3), dtype=np.float32)
-    bend = rng.normal(size=(n, N_KNOTS, 3)) * 0.09 * _envelope()[:, None]
+    bend = rng.normal(size=(n, N_KNOTS, 3)) * 0.12 * _envelope()[:, None]
     bend[:, 1:-1] = (bend[:, :-2] + 2 * bend[:, 1:-1] + bend[:, 2:]) / 3
-    loop[:, 0] = NORMAL_LOOP * np.exp(0.10 * rng.normal(size=(n, N_KNOTS, 1))) + bend
+    loop[:, 0] = NORMAL_LOOP * np.exp(0.13 * rng.normal(size=(n, N_KNOTS, 1))) + bend
     young = np.clip((45 - age) / 25, 0, 1)
     t_size = (
         1.05 * np.exp(0.26 * rng.normal(size=n)) * np.where(female, 0.82, 1.12) * (1 + 0.25 * young)
@@ -134,9 +139,9 @@ def random_hearts(
     steadier = 0.5 * np.eye(3) + 0.5 * turn.transpose(0, 2, 1)
     t_vector[:, 0] = np.einsum("nij,nj->ni", steadier, t_vector[:, 0])
     size = np.exp(0.20 * rng.normal(size=n)) * np.where(female, 0.92, 1.04)
-    p_part = np.stack([RIGHT_ATRIUM, LEFT_ATRIUM]) * np.exp(0.22 * rng.normal(size=(n, 2, 1)))
+    p_part = np.stack([RIGHT_ATRIUM, LEFT_ATRIUM]) * np.exp(0.27 * rng.normal(size=(n, 2, 1)))
     p_vector = np.zeros((n, 2, 2, 3), dtype=np.float32)
-    p_vector[:, 0] = np.einsum("nij,npj->npi", random_rotations(rng, n, (12, 12, 12)), p_part)
+    p_vector[:, 0] = np.einsum("nij,npj->npi", random_rotations(rng, n, (15, 15, 13)), p_part)
     shape8 = np.zeros((n, 8), dtype=np.float32)
     return Hearts(
         age=age,
@@ -148,12 +153,15 @@ def random_hearts(
             np.clip(rng.normal(np.where(female, 86, 93), 7.5), 70, 107)[:, None], N_FORMS, axis=1
         ),
         t_vector=t_vector,
-        t_local=(NORMAL_T_LOCAL * t_size[:, None]).astype(np.float32),
+        t_local=(NORMAL_T_LOCAL * t_size[:, None] + T_SPREAD * rng.normal(size=(n, 8))).astype(
+            np.float32
+        ),
         p_vector=p_vector,
-        p_ms=np.clip(rng.normal(104, 8, n), 80, 117),
-        pr_ms=np.clip(rng.normal(152 + 0.15 * (age - 50), 18), 122, 198),
-        qtc_ms=np.clip(rng.normal(np.where(female, 405, 395), 14), 370, 448),
-        t_width=np.exp(0.08 * rng.normal(size=n)),
+        p_ms=np.clip(rng.normal(104, 9, n), 80, 118),
+        pr_ms=np.clip(rng.normal(153 + 0.2 * (age - 50), 21), 121, 199),
+        qtc_ms=np.clip(rng.normal(np.where(female, 407, 397), 19), 360, np.where(female, 456, 446)),
+        t_width=np.exp(0.11 * rng.normal(size=n)),
+        t_skew=np.clip(rng.normal(1.5, 0.25, n), 1.0, 2.2),
         rate_bpm=np.clip(rng.normal(71, 10, n), 60.5, 99),
         gain=size,
         qrs=np.zeros((n, N_FORMS, N_KNOTS, 8), dtype=np.float32),
@@ -173,6 +181,13 @@ def _envelope() -> NDArray[np.float64]:
     return np.array([0.1, 0.5, 1.0, 1.3, 1.2, 0.9, 0.5, 0.2, 0.05])
 
 
+def qrs_kernel(n_steps: int = 64) -> Floats:
+    """Return what each knot of the loop gives at steps through the QRS, shape (n_steps, 9)."""
+    steps = np.linspace(-1.0, N_KNOTS, n_steps)
+    kernel = np.exp(-0.5 * ((steps[:, None] - np.arange(N_KNOTS)) / 0.6) ** 2)
+    return np.asarray(kernel.astype(np.float32))
+
+
 def project(hearts: Hearts, rng: np.random.Generator) -> None:
     """Project loops, T and P vectors onto the leads; fills `qrs`, `st`, `t`, `p`, `u`."""
     n = len(hearts)
@@ -181,11 +196,13 @@ def project(hearts: Hearts, rng: np.random.Generator) -> None:
     hearts.qrs[:] = np.einsum("nlc,nfkc->nfkl", field, hearts.loop) * gain[:, None, None, None]
     hearts.t += np.einsum("nlc,nfc->nfl", field, hearts.t_vector) * gain[:, None, None]
     hearts.t[:, 0] += hearts.t_local * gain[:, None]
-    early = np.where(hearts.female, 0.6, 1.2) * np.exp(0.4 * rng.normal(size=n))
-    hearts.st[:, 0] += NORMAL_ST * early[:, None] + 0.008 * rng.normal(size=(n, 8))
+    early = np.where(hearts.female, 0.65, 1.25) * np.exp(0.55 * rng.normal(size=n))
+    hearts.st[:, 0] += NORMAL_ST * early[:, None] + ST_SPREAD * rng.normal(size=(n, 8))
+    own = (0.013 * rng.normal(size=(n, 3))).astype(np.float32)
+    hearts.st[:, 0] += np.einsum("nlc,nc->nl", field, own)
     late = np.clip(hearts.age - 55, 0, 35) / 25 * np.exp(0.5 * rng.normal(size=n))
     hearts.st[:, 0] += late[:, None] * AGED_ST
-    hearts.u += np.abs(hearts.t[:, 0]) * 0.05 * np.abs(rng.normal(size=(n, 1)))
+    hearts.u += np.abs(hearts.t[:, 0]) * 0.09 * np.abs(rng.normal(size=(n, 1)))
     atrial = hearts.field.copy()
     atrial[:, 2:] *= ATRIAL_CHEST_GAIN[:, None]
     weak = np.sqrt(hearts.gain).astype(np.float32)
@@ -227,6 +244,7 @@ def ventricular_kernels(
     span: NDArray[np.float64],
     j_ms: NDArray[np.float64],
     t_width: NDArray[np.float64],
+    t_skew: NDArray[np.float64],
     blur_ms: float,
 ) -> Floats:
     """Return the kernels of E beats at times from the onset of QRS, shape (E, W, 15).
@@ -238,6 +256,7 @@ def ventricular_kernels(
         span: Shape (E, 2), from `visible_span`.
         j_ms: Width (one sd) of the J wave.
         t_width: Relative width of the T wave.
+        t_skew: Its rise relative to its fall.
         blur_ms: Anti-alias blur (one sd) of the recorder.
     """
     e, w = time_ms.shape
@@ -250,7 +269,7 @@ def ventricular_kernels(
     z = (time_ms[:, :, None] - centre[:, None]) / wide[:, None, None]
     out[:, :, :N_KNOTS] = np.exp(-0.5 * z * z) * (sd / wide)[:, None, None]
     right = (0.102 * qt_ms * t_width).astype(np.float32)[:, None]
-    left = 1.5 * right
+    left = t_skew.astype(np.float32)[:, None] * right
     peak = qt_ms.astype(np.float32)[:, None] - 2 * right
     j = qrs_ms.astype(np.float32)[:, None]
     j_sd = j_ms.astype(np.float32)[:, None]

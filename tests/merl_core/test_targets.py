@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from merl_core.datasets.ptbxl import PtbXl
-from merl_core.simulate import FINDINGS
+from merl_core.simulate import STATEMENTS
 from merl_core.targets import (
     Vocabulary,
     load_vocabulary,
@@ -83,7 +83,7 @@ def test_every_scp_code_of_the_table_is_known(vocabulary: Vocabulary) -> None:
 
 
 def test_simulated_findings_hold_with_their_ancestors(vocabulary: Vocabulary) -> None:
-    targets = targets_from_findings([("atrial-fibrillation",)], FINDINGS, vocabulary)[0]
+    targets = targets_from_findings([("atrial-fibrillation",)], STATEMENTS, vocabulary)[0]
     assert targets[vocabulary.index["atrial-fibrillation"]] == 1
     assert targets[vocabulary.index["sinus-rhythm"]] == 0
     assert targets[vocabulary.index["arrhythmia"]] == 1

@@ -115,7 +115,7 @@ def test_the_measured_qt_interval_is_the_parameter() -> None:
 
 @pytest.mark.parametrize(
     ("finding", "low", "high"),
-    [("left-axis-deviation", -65, -27), ("right-axis-deviation", 88, 155)],
+    [("left-axis-deviation", -80, -27), ("right-axis-deviation", 88, 155)],
 )
 def test_the_measured_axis_is_the_parameter(finding: str, low: float, high: float) -> None:
     batch = clean("sinus-rhythm", finding)
