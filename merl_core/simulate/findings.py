@@ -319,11 +319,24 @@ def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
             candidate = _draw(family, rng)
             if not any(conflicting(candidate, other) for other in drawn):
                 drawn.append(candidate)
-    strain = "left-ventricular-strain"
-    may_strain = "left-ventricular-hypertrophy" in drawn and rng.random() < 0.5
-    if may_strain and not any(conflicting(strain, other) for other in drawn):
-        drawn.append(strain)
+    for cause, companion, chance in _COMPANIONS:
+        if cause in drawn and rng.random() < chance:
+            others = [d for d in drawn if FINDINGS[d].family != FINDINGS[companion].family]
+            if not any(conflicting(companion, other) for other in others):
+                drawn = [*others, companion]
     return tuple(drawn)
+
+
+_COMPANIONS = (
+    ("left-ventricular-hypertrophy", "left-ventricular-strain", 0.5),
+    ("left-ventricular-hypertrophy", "left-atrial-enlargement", 0.3),
+    ("right-ventricular-hypertrophy", "right-atrial-enlargement", 0.3),
+    ("digitalis-effect", "atrial-fibrillation", 0.4),
+)
+"""What often comes with a finding: the pair, and the chance.
+
+Source: Hancock et al. (2009), recommendations part V, on atrial signs of ventricular overload.
+"""
 
 
 _CALM = ("sinus-rhythm", "sinus-rhythm", "sinus-rhythm", "sinus-bradycardia", "sinus-arrhythmia")

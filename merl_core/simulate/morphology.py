@@ -282,7 +282,7 @@ def left_atrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> 
     """P of 120 ms or more, notched in II; what V1 shows of it is drawn by `left_atrial_p`."""
     n = len(rows)
     h.p_vector[rows, 0, 1] *= rng.uniform(1.1, 1.6, n)[:, None].astype(np.float32)
-    h.p_vector[rows, 0, 1, 2] += rng.uniform(0.02, 0.08, n).astype(np.float32)
+    h.p_vector[rows, 0, 1, 2] += rng.uniform(0.04, 0.14, n).astype(np.float32)
     h.p_ms[rows] = rng.uniform(121, 146, n)
     h.pr_ms[rows] = np.maximum(h.pr_ms[rows], h.p_ms[rows] + rng.uniform(22, 50, n))
 
@@ -447,9 +447,9 @@ def qtc_between(low: float, high: float) -> Effect:
 
 
 def first_degree_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
-    """PR above 200 ms, mostly little above it."""
+    """PR above 200 ms, mostly not far above it."""
     n = len(rows)
-    h.pr_ms[rows] = np.minimum(203 + rng.exponential(38, n), 340)
+    h.pr_ms[rows] = rng.triangular(204, 222, 335, n)
     h.p_ms[rows] = np.clip(h.p_ms[rows] + rng.uniform(0, 10, n), 84, 119)
 
 

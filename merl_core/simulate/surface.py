@@ -218,7 +218,7 @@ def t_change(low: float, high: float, depth_low: float, depth_high: float) -> Ef
 
 def left_atrial_p(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
     """Deepen the terminal part of P in V1, which the other electrodes hardly see."""
-    h.p[rows, 0, 1, 2] -= rng.uniform(0.03, 0.11, len(rows)).astype(np.float32)
+    h.p[rows, 0, 1, 2] -= rng.uniform(0.0, 0.07, len(rows)).astype(np.float32)
 
 
 def right_bundle_near_field(low: float, high: float) -> Effect:

@@ -158,7 +158,7 @@ def random_hearts(
         ),
         p_vector=p_vector,
         p_ms=np.clip(rng.normal(104, 9, n), 80, 118),
-        pr_ms=np.clip(rng.normal(153 + 0.2 * (age - 50), 21), 121, 199),
+        pr_ms=np.clip(rng.normal(152 + 0.15 * (age - 50), 19), 121, 196),
         qtc_ms=np.clip(rng.normal(np.where(female, 407, 397), 19), 360, np.where(female, 456, 446)),
         t_width=np.exp(0.11 * rng.normal(size=n)),
         t_skew=np.clip(rng.normal(1.5, 0.25, n), 1.0, 2.2),
