@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ FORMAT_VERSION: Final = 1
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"
 BANK: Final = "reference_bank.safetensors"
+TEXT_DELTA: Final = "text_delta.safetensors"
 CARD: Final = "MODEL_CARD.md"
 
 
@@ -64,6 +65,8 @@ class Checkpoint:
     sha256: str
     """Of the weights file."""
     config_sha256: str
+    text_delta: dict[str, Tensor] = field(default_factory=dict)
+    """Tensors of the text model that the training changed; empty where it stayed as published."""
 
 
 def load_checkpoint(source: str | Path) -> Checkpoint:
@@ -92,6 +95,7 @@ def load_checkpoint(source: str | Path) -> Checkpoint:
         reference_bank=torch.nn.functional.normalize(bank.float(), dim=-1),
         sha256=hashlib.sha256(raw_weights).hexdigest(),
         config_sha256=hashlib.sha256(raw_config).hexdigest(),
+        text_delta=_read_text_delta(folder, config.model),
     )
 
 
@@ -101,6 +105,7 @@ def save_checkpoint(
     model: DualEncoder,
     reference_bank: Tensor,
     card: str = "",
+    text_delta: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a checkpoint folder; floating-point tensors are stored as float16."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,6 +113,9 @@ def save_checkpoint(
     (folder / WEIGHTS).write_bytes(save_safetensors(weights))
     bank = {"ecg_features": reference_bank.to(torch.float16).contiguous()}
     (folder / BANK).write_bytes(save_safetensors(bank))
+    if text_delta:
+        stored = {name: _to_stored(tensor) for name, tensor in text_delta.items()}
+        (folder / TEXT_DELTA).write_bytes(save_safetensors(stored))
     content = config.model_dump(mode="json")
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
@@ -160,6 +168,12 @@ def _parse_tensors(path: Path, raw: bytes) -> dict[str, Tensor]:
     except SafetensorError as error:
         msg = f"{path}: not a complete safetensors file ({error})"
         raise CheckpointError(msg) from error
+
+
+def _read_text_delta(folder: Path, config: ModelConfig) -> dict[str, Tensor]:
+    if config.text.n_adapted_layers == 0:
+        return {}
+    return _parse_tensors(folder / TEXT_DELTA, _read(folder / TEXT_DELTA))
 
 
 def _load_strictly(model: DualEncoder, weights: Mapping[str, Tensor], path: Path) -> None:

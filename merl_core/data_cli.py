@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from merl_core.console import progress, reported, say, write_json
+from merl_core.console import Root, progress, reported, say, write_json
 from merl_core.datasets.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, check and prepare data sets.")
@@ -73,6 +73,48 @@ def check(
         say(problem)
     if report["problems"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def prepare(
+    manifest_path: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="CSV as `merl data manifest` writes it.")
+    ],
+    config: Annotated[
+        Path, typer.Option(help="Recipe (YAML) of the training; it says what signals look like.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the shards.")],
+    root: Root = Path(),
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    shard_size: Annotated[int, typer.Option(min=1, help="Recordings of a shard.")] = 1024,
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Resample recordings at another rate.")
+    ] = False,
+) -> None:
+    """Write recordings as int16 shards for training; an interrupted run goes on."""
+    with reported():
+        from merl_core.datasets.manifest import read_manifest
+        from merl_core.datasets.shards import Layout, write_shards
+        from merl_core.training.config import load_recipe
+
+        signal = load_recipe(config).model.signal
+        table = read_manifest(manifest_path)
+        layout = Layout(
+            signal.leads, signal.fs, signal.window_s, signal.low_hz, signal.high_hz, resample
+        )
+        with progress("recordings") as advance:
+            written = write_shards(
+                table,
+                root,
+                output,
+                layout,
+                shard_size=shard_size,
+                n_workers=workers,
+                on_progress=advance,
+            )
+    write_json({key: value for key, value in written.items() if key != "shards"}, None)
+    for item in written["failed"]:
+        say(f"{item['path']}: {item['reason']}")
 
 
 def _load(

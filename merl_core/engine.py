@@ -17,11 +17,11 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from merl_core.checkpoint import Checkpoint, load_checkpoint
-from merl_core.encoders.text import MODEL_SHA256, SentenceEncoder
 from merl_core.ensemble import DualEncoder
 from merl_core.errors import CheckpointError, InvalidRecordError
 from merl_core.preprocess import merl_minmax, prepare
 from merl_core.records import Record, RecordWarning
+from merl_core.text_tower import TextEncoder, load_text_encoder
 from merl_core.zero_shot import first_phrase, join_windows, percentile_interval, percentiles
 
 _MAX_CACHED_TEXTS: Final = 20_000
@@ -88,7 +88,7 @@ class Engine:
         self._device = _choose_device(device)
         self._model = fuse_batch_norm(checkpoint.model).to(self._device)
         self._text_folder = text_folder
-        self._sentences: SentenceEncoder | None = None
+        self._sentences: TextEncoder | None = None
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._lock = Lock()
         self._bank = checkpoint.reference_bank.numpy()
@@ -230,15 +230,10 @@ class Engine:
         with torch.inference_mode():
             return self._model.encode_text(vectors).cpu().numpy()
 
-    def _load_sentence_encoder(self) -> SentenceEncoder:
-        wanted = self.config.text
-        if wanted.sha256 != MODEL_SHA256["model.safetensors"]:
-            msg = (
-                f"checkpoint {self.model_id!r} needs the text model {wanted.model!r}, which this "
-                f"engine does not have; it has all-MiniLM-L6-v2"
-            )
-            raise CheckpointError(msg)
-        return SentenceEncoder(self._text_folder, device=str(self._device))
+    def _load_sentence_encoder(self) -> TextEncoder:
+        return load_text_encoder(
+            self.config.text, self._text_folder, str(self._device), self.checkpoint.text_delta
+        )
 
 
 def fuse_batch_norm(model: DualEncoder) -> DualEncoder:

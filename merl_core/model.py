@@ -61,6 +61,8 @@ class EcgConfig(_Strict):
     """Units of a recurrent layer in each direction before the statistics pool; 0 for none."""
     n_heads: int = 4
     dropout: float = 0.0
+    uma_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Of the two views of `uma_views`."""
 
     @model_validator(mode="after")
     def _check_depths(self) -> Self:
@@ -74,7 +76,15 @@ class TextConfig(_Strict):
     """The text tower: a frozen sentence encoder and what is trained behind it."""
 
     model: str = "all-MiniLM-L6-v2"
+    """This one, or the name of any text encoder of the Hugging Face hub, or its folder."""
     sha256: str = MODEL_SHA256["model.safetensors"]
+    """Of the weights of all-MiniLM-L6-v2; empty for models of the hub."""
+    revision: str = ""
+    """Commit of the model's repository on the hub; empty for the newest."""
+    pooling: Literal["mean", "cls", "pooler"] = "mean"
+    """How tokens of a hub model become one vector."""
+    n_adapted_layers: int = Field(default=0, ge=0)
+    """Last layers that were trained; the checkpoint then holds their tensors."""
     width: int = 384
     """Length of a sentence vector."""
     hidden: int = 512
@@ -87,7 +97,13 @@ class TextConfig(_Strict):
 
 
 MEDCPT: Final = TextConfig(
-    model="ncbi/MedCPT-Query-Encoder", sha256="", width=768, hidden=256, prompt_pooling="whole"
+    model="ncbi/MedCPT-Query-Encoder",
+    sha256="",
+    revision="d83a36cc6b8e3a5c5e9d9d6ba156808c1643dcbc",
+    pooling="pooler",
+    width=768,
+    hidden=256,
+    prompt_pooling="whole",
 )
 """The paper's text model: Med-CPT's query encoder, its pooled output."""
 
@@ -199,8 +215,9 @@ class MerlModel(nn.Module):
 
     def uma_views(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Return two views of pooled ECG features, each with its own dropout in training."""
-        one = F.dropout(self.linear1(pooled), 0.1, self.training)
-        two = F.dropout(self.linear2(pooled), 0.1, self.training)
+        share = self.config.ecg.uma_dropout
+        one = F.dropout(self.linear1(pooled), share, self.training)
+        two = F.dropout(self.linear2(pooled), share, self.training)
         return one, two
 
 

@@ -142,7 +142,7 @@ def load_corpus(config: TrainConfig, data: Path | None, cache: Path | None) -> C
         simulated = simulated_examples(config.n_simulated, 1000 * config.seed + 1, vocabulary)
     validation = None if data is None else load_real(data, [VALIDATION_FOLD])
     pool = compose_texts(vocabulary, seed=config.seed, held_out=config.held_out_names)
-    vectors = embed_texts(pool, cache, SentenceEncoder())
+    vectors = embed_texts(pool.texts, cache, SentenceEncoder())
     return Corpus(vocabulary, real, simulated, validation, pool, vectors)
 
 

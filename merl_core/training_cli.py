@@ -1,12 +1,17 @@
 """Commands of `merl` that train."""
 
 import logging
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merl_core.console import reported
+from merl_core.console import Device, reported
+
+if TYPE_CHECKING:
+    from merl_core.train import TrainConfig
+    from merl_core.training.config import PairConfig
 
 app = typer.Typer()
 
@@ -15,20 +20,72 @@ app = typer.Typer()
 def train(
     config: Annotated[Path, typer.Argument(help="Recipe (YAML); merl_core/configs has ours.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder that holds ptb-xl and ptb-xl-zscored.")
+        Path | None,
+        typer.Option(
+            help="By pairs: a folder of `merl data prepare`. By statements: the folder that "
+            "holds ptb-xl and ptb-xl-zscored."
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Run folder.")] = Path("runs"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run by pairs.")] = False,
+    device: Device = "auto",
     threads: Annotated[int, typer.Option(min=1)] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read ahead.")] = 0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Draw metrics, too.")] = False,
 ) -> None:
-    """Train a checkpoint by a recipe."""
+    """Train a checkpoint by a recipe; by pairs in several processes under `torchrun`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     with reported():
         import torch
 
-        from merl_core import train as training
+        from merl_core.training.config import PairConfig, load_recipe
 
         torch.set_num_threads(threads)
-        recipe = training.load_train_config(config)
-        corpus = training.load_corpus(recipe, data, output / "cache")
-        training.train(recipe, corpus, output / recipe.name)
-    typer.echo(str(output / recipe.name / recipe.name))
+        recipe = load_recipe(config)
+        if isinstance(recipe, PairConfig):
+            checkpoint = _train_pairs(recipe, data, output, resume, device, workers, tensorboard)
+        else:
+            checkpoint = _train_statements(recipe, data, output, resume=resume)
+    typer.echo(str(checkpoint))
+
+
+def _train_pairs(
+    recipe: "PairConfig",
+    data: Path | None,
+    output: Path,
+    resume: bool,
+    device: str,
+    workers: int,
+    tensorboard: bool,
+) -> Path:
+    from merl_core.errors import MerlError
+    from merl_core.training.launch import process_group, train_pairs
+
+    if data is None:
+        msg = f"recipe {recipe.name!r} trains on prepared pairs: name their folder with --data"
+        raise MerlError(msg)
+    with process_group(os.environ, device) as (group, own_device):
+        return train_pairs(
+            recipe,
+            data,
+            output / recipe.name,
+            resume=resume,
+            group=group,
+            device=own_device,
+            n_workers=workers,
+            tensorboard=tensorboard,
+        )
+
+
+def _train_statements(
+    recipe: "TrainConfig", data: Path | None, output: Path, *, resume: bool
+) -> Path:
+    from merl_core import train as training
+    from merl_core.errors import MerlError
+
+    if resume:
+        msg = f"recipe {recipe.name!r} trains by statements, which cannot be resumed"
+        raise MerlError(msg)
+    corpus = training.load_corpus(recipe, data, output / "cache")
+    training.train(recipe, corpus, output / recipe.name)
+    return output / recipe.name / recipe.name

@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,12 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from merl_core.datasets.ptbxl import PtbXl, concatenate, load_ptbxl, load_ptbxl_zscored
-from merl_core.encoders.text import SentenceEncoder
 from merl_core.errors import MerlError
 from merl_core.preprocess import bandpass
 from merl_core.simulate import STATEMENTS, simulate
 from merl_core.targets import Vocabulary, targets_from_findings, targets_from_ptbxl
-from merl_core.training_texts import TextPool
+from merl_core.text_tower import TextEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -108,15 +109,16 @@ def n_measurements() -> int:
     return len(_SCALARS) + 2 * len(_ANGLES) + 12 * len(_AMPLITUDES)
 
 
-def embed_texts(pool: TextPool, cache: Path | None, encoder: SentenceEncoder) -> Tensor:
-    """Return the sentence vectors of a pool, shape (M, width), kept in `cache` between runs."""
-    keys = [hashlib.sha256(text.encode()).hexdigest() for text in pool.texts]
-    path = None if cache is None else cache / f"{encoder.embedder_id.replace(':', '-')}.npz"
+def embed_texts(texts: Sequence[str], cache: Path | None, encoder: TextEncoder) -> Tensor:
+    """Return the sentence vectors of texts, shape (M, width), kept in `cache` between runs."""
+    keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    name = re.sub(r"[^\w.-]", "-", encoder.embedder_id)
+    path = None if cache is None else cache / f"{name}.npz"
     known: dict[str, NDArray[np.float32]] = {}
     if path is not None and path.is_file():
         with np.load(path) as stored:
             known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
-    new = {k: t for k, t in zip(keys, pool.texts, strict=True) if k not in known}
+    new = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
     if new:
         logger.info("embedding %d of %d texts", len(new), len(keys))
         known |= dict(zip(new, encoder.embed(list(new.values())), strict=True))

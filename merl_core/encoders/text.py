@@ -284,7 +284,10 @@ class SentenceEncoder:
     def __init__(self, folder: Path | None = None, *, device: str = "cpu") -> None:
         model, self._tokenizer = load_minilm(folder)
         self._device = torch.device(device)
-        self._model = model if self._device.type == "cpu" else _copy_to(model, self._device)
+        self.module: nn.Module
+        self.module = model if self._device.type == "cpu" else _copy_to(model, self._device)
+        self._width = model.shape.width
+        self.pad_id = 0
 
     @property
     def embedder_id(self) -> str:
@@ -294,7 +297,15 @@ class SentenceEncoder:
     @property
     def embed_dim(self) -> int:
         """Length of a vector."""
-        return self._model.shape.width
+        return self._width
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, not padded."""
+        return self._tokenizer.encode(texts)
+
+    def encode_with(self, module: nn.Module, token_ids: Tensor, is_token: Tensor | None) -> Tensor:
+        """Return L2-normalised vectors (B, 384) that a copy of `module` gives for tokens (B, T)."""
+        return F.normalize(module(token_ids, is_token), dim=-1)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return L2-normalised vectors of shape (N, 384).
@@ -307,7 +318,7 @@ class SentenceEncoder:
         with torch.inference_mode():
             for positions in batches_by_length(token_ids):
                 tokens = torch.tensor([token_ids[i] for i in positions], device=self._device)
-                pooled = F.normalize(self._model(tokens), dim=-1)  # (B, D)
+                pooled = self.encode_with(self.module, tokens, None)  # (B, D)
                 features[positions] = pooled.cpu().numpy()
         return features
 

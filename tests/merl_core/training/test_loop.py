@@ -1,0 +1,215 @@
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner
+
+from merl_core.checkpoint import load_checkpoint
+from merl_core.cli import app
+from merl_core.datasets.prepared import PreparedSet
+from merl_core.engine import Engine
+from merl_core.errors import MerlError
+from merl_core.training.config import PairConfig
+from merl_core.training.launch import train_pairs
+from merl_core.training.loop import PairTraining
+from merl_core.training.pairs import Reports, load_reports
+from merl_core.training.run_folder import RunFolder
+from merl_core.training.validation import retrieval
+
+ROOT = Path(__file__).parents[3]
+
+
+def weights_of(run: Path) -> str:
+    return hashlib.sha256((run / "tiny" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def rows_of(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses_of(run: Path) -> list[float]:
+    return [row["loss"] for row in rows_of(run) if "loss" in row]
+
+
+@pytest.fixture(scope="module")
+def unbroken(
+    prepared: Path, shared_recipe: PairConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    torch.set_num_threads(1)
+    run = tmp_path_factory.mktemp("runs") / "tiny"
+    train_pairs(shared_recipe, prepared, run)
+    return run
+
+
+def test_a_run_folder_says_what_was_run(unbroken: Path, prepared: Path) -> None:
+    content = json.loads((unbroken / "run.json").read_text())
+    assert content["recipe"]["objective"] == "pairs"
+    manifest = (prepared / "manifest.json").read_bytes()
+    assert content["data"]["sha256"] == hashlib.sha256(manifest).hexdigest()
+    assert content["data"]["n_train"] == 40
+    assert {"commit", "torch", "n_threads"} <= content["environment"].keys()
+    assert [row["step"] for row in rows_of(unbroken) if "loss" in row] == list(range(1, 16))
+
+
+def test_the_loss_falls(prepared: Path, recipe: PairConfig, tmp_path: Path) -> None:
+    config = recipe.model_copy(update={"n_epochs": 12, "learning_rate": 3e-3, "augmentation": None})
+    train_pairs(config, prepared, tmp_path / "run")
+    losses = losses_of(tmp_path / "run")
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_the_epoch_kept_is_the_one_of_lowest_validation_loss(unbroken: Path) -> None:
+    values = {row["epoch"]: row["val_loss"] for row in rows_of(unbroken) if "val_loss" in row}
+    kept = load_checkpoint(unbroken / "tiny").config.training["result"]["epoch"]
+    assert len(values) == 3
+    assert values[kept] == min(values.values())
+
+
+def test_the_checkpoint_scores_recordings(unbroken: Path, prepared: Path) -> None:
+    engine = Engine(unbroken / "tiny", "cpu")
+    data = PreparedSet(prepared, engine.config.signal)
+    features = engine.encode_windows(data.signals([0, 1]).numpy())
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-4)
+    assert engine.checkpoint.reference_bank.shape == (4, 16)
+
+
+def test_the_same_seed_gives_the_same_weights(
+    unbroken: Path, prepared: Path, recipe: PairConfig, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    train_pairs(recipe, prepared, tmp_path / "again", n_workers=1)
+    assert weights_of(tmp_path / "again") == weights_of(unbroken)
+
+
+def command(*arguments: object) -> list[str]:
+    code = "import sys; from merl_core.cli import app; app()"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(
+    unbroken: Path, prepared: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "tiny"
+    start = command("train", recipe_file, "--data", prepared, "-o", tmp_path, "--threads", 1,
+                    "--device", "cpu")  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(start, env=env, stderr=subprocess.DEVNULL)
+    metrics = run / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.is_file() and len(metrics.read_text().splitlines()) >= 7:
+            break
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    state = torch.load(run / "state.pt")
+    assert process.returncode == -signal.SIGKILL
+    assert 0 < state["step"] < 15
+    with metrics.open("a") as stream:  # a row that was being written
+        stream.write('{"step": 12, "lo')
+    done = subprocess.run([*start, "--resume"], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert losses_of(run) == losses_of(unbroken)
+    assert weights_of(run) == weights_of(unbroken)
+
+
+def test_a_run_is_neither_overwritten_nor_resumed_by_another_recipe(
+    unbroken: Path, prepared: Path, recipe: PairConfig
+) -> None:
+    with pytest.raises(MerlError, match="holds a run: resume it, or name another folder"):
+        train_pairs(recipe, prepared, unbroken)
+    other = recipe.model_copy(update={"seed": 4})
+    with pytest.raises(MerlError, match="begun with another recipe"):
+        train_pairs(other, prepared, unbroken, resume=True)
+
+
+def test_nothing_to_resume_is_said(prepared: Path, recipe: PairConfig, tmp_path: Path) -> None:
+    with pytest.raises(MerlError, match="no run to resume"):
+        train_pairs(recipe, prepared, tmp_path / "none", resume=True)
+
+
+class Broken(PreparedSet):
+    """Gives one recording without values."""
+
+    def signals(self, rows: Any) -> torch.Tensor:
+        x = super().signals(rows)
+        x[1] = float("nan")
+        return x
+
+
+def test_a_loss_that_is_not_finite_names_the_recordings(
+    prepared: Path, recipe: PairConfig, tmp_path: Path
+) -> None:
+    config = recipe.model_copy(update={"augmentation": None})
+    data = Broken(prepared, config.model.signal)
+    training = PairTraining(
+        config, data, load_reports(config, data, None), RunFolder(tmp_path / "run")
+    )
+    with pytest.raises(MerlError, match=r"the loss is nan at step 1 \(epoch 1\); .* 400000"):
+        training.fit()
+
+
+def test_mixed_precision_trains_close_to_full_precision(
+    unbroken: Path, prepared: Path, recipe: PairConfig, tmp_path: Path
+) -> None:
+    half = recipe.model_copy(update={"precision": "bfloat16", "n_epochs": 1})
+    train_pairs(half, prepared, tmp_path / "half")
+    np.testing.assert_allclose(losses_of(tmp_path / "half")[0], losses_of(unbroken)[0], rtol=0.03)
+
+
+def test_tensorboard_gets_the_metrics(prepared: Path, recipe: PairConfig, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="extra `train` is not installed")
+    config = recipe.model_copy(update={"n_epochs": 1})
+    train_pairs(config, prepared, tmp_path / "run", tensorboard=True)
+    assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
+
+
+def test_a_report_is_found_among_distinct_ones() -> None:
+    text = torch.eye(4)
+    ids = torch.tensor([0, 1, 1, 3])
+    ecg = text[[0, 1, 1, 0]]
+    text = text[ids]
+    found = retrieval(ecg, text, ids)
+    assert found["val_recall_at_1"] == pytest.approx(0.75)
+    assert found["val_recall_at_10"] == 1
+
+
+def test_each_report_is_encoded_once_for_a_batch(prepared: Path, recipe: PairConfig) -> None:
+    data = PreparedSet(prepared, recipe.model.signal)
+    reports: Reports = load_reports(recipe, data, None)
+    assert len(reports.texts) == len(set(data.reports))
+    vectors, mask = reports.batch(torch.tensor([5, 5]), torch.device("cpu"))
+    assert mask is None
+    torch.testing.assert_close(vectors[0], vectors[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 64}, "40 training recordings are fewer than batch_size 64"),
+        ({"model": {"signal": {"fs": 500}}}, "prepared with fs 100.0, the model takes 500.0"),
+        ({"model": {"signal": {"leads": ["I", "V7"]}}}, "prepared without lead 'V7'"),
+    ],
+)
+def test_data_that_do_not_fit_fail_with_one_line(
+    prepared: Path, recipe_file: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    content = yaml.safe_load(recipe_file.read_text())
+    recipe_file.write_text(yaml.safe_dump(content | change))
+    result = CliRunner().invoke(
+        app,
+        ["train", str(recipe_file), "--data", str(prepared), "-o", str(tmp_path), "--threads", "1"],
+    )
+    assert result.exit_code == 2
+    assert message in result.stderr
