@@ -2,6 +2,7 @@
 
 import { debounce, h } from "./dom.js";
 import * as client from "./client.js";
+import { SOURCE_NAMES } from "./evidence.js";
 
 export class ClassPicker {
   constructor({ input, options, list, onChange }) {
@@ -145,6 +146,7 @@ export class ClassPicker {
   }
 
   show(query, labels, hits) {
+    const chosen = this.active >= 0 ? this.options.children[this.active]?.textContent : null;
     let n = 0;
     const option = (name, detail, tag, chip) =>
       h(
@@ -164,14 +166,14 @@ export class ClassPicker {
         detail ? h("span", { class: "option-detail" }, detail) : null,
         h("span", { class: "option-tag" }, tag),
       );
-    const same = (a, b) => a.toLowerCase() === b.toLowerCase();
+    const isSame = (a, b) => a.toLowerCase() === b.toLowerCase();
     this.options.replaceChildren(
       option(`\u201c${query}\u201d`, "", "as typed", { label: query, hint: "" }),
       ...hits.map((hit) =>
         option(
           hit.canonical_name,
-          same(hit.matched, hit.canonical_name) || hit.matched.length > 60 ? "" : hit.matched,
-          hit.source,
+          isSame(hit.matched, hit.canonical_name) || hit.matched.length > 60 ? "" : hit.matched,
+          SOURCE_NAMES[hit.source] || hit.source,
           { label: hit.canonical_name, hint: "" },
         ),
       ),
@@ -181,6 +183,9 @@ export class ClassPicker {
     this.input.removeAttribute("aria-activedescendant");
     this.options.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
+    const items = [...this.options.children];
+    const same = chosen === null ? -1 : items.findIndex((item) => item.textContent === chosen);
+    if (same >= 0) this.highlight(items, same);
   }
 
   close() {

@@ -48,23 +48,41 @@ async function send(path, options = {}) {
 }
 
 const json = async (path, options) => (await send(path, options)).json();
+const post = (path, body) =>
+  json(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+const at = encodeURIComponent;
 
 export const ready = () => json("/ready");
 export const labelSets = () => json("/label-sets");
-export const labelSet = (name) => json(`/label-sets/${encodeURIComponent(name)}`);
-export const promptSet = (id) => json(`/prompt-sets/${encodeURIComponent(id)}`);
-export const search = (query, signal) =>
-  json(`/knowledge/search?top_k=8&q=${encodeURIComponent(query)}`, { signal });
+export const labelSet = (name) => json(`/label-sets/${at(name)}`);
+export const search = (query, signal) => json(`/knowledge/search?top_k=8&q=${at(query)}`, { signal });
 
-function form(files, labels) {
+// --- prompts and their review
+
+export const promptSets = () => json("/prompt-sets?limit=50");
+export const promptSet = (id) => json(`/prompt-sets/${at(id)}`);
+export const generate = (body) => post("/prompts/generate", body);
+export const reviews = () => json("/reviews?limit=100");
+export const review = (id) => json(`/reviews/${at(id)}`);
+export const openReview = (body) => post("/reviews", body);
+export const decide = (id, body) => post(`/reviews/${at(id)}/decisions`, body);
+export const publish = (id, body) => post(`/reviews/${at(id)}/publish`, body);
+export const reviewEvents = (id) => json(`/reviews/${at(id)}/events?limit=200`);
+export const reviewDiff = (id) => json(`/reviews/${at(id)}/diff`);
+export const publications = () => json("/publications?limit=100");
+
+// --- records
+
+/** `classes` is `{labels: [...]}` or `{promptSet: "an id, or the JSON of a set"}`. */
+function form(files, classes = {}) {
   const body = new FormData();
   for (const file of files) body.append("file", file, file.name);
-  for (const label of labels || []) body.append("labels", label);
+  for (const label of classes.labels || []) body.append("labels", label);
+  if (classes.promptSet) body.append("prompt_set", classes.promptSet);
   return body;
 }
 
-export const classify = (files, labels) =>
-  json("/classify", { method: "POST", body: form(files, labels) });
+export const classify = (files, classes) => json("/classify", { method: "POST", body: form(files, classes) });
 
 export async function plot(files, options) {
   const query = new URLSearchParams(options);
@@ -72,10 +90,10 @@ export async function plot(files, options) {
 }
 
 /** Classify several records; `onItem` gets each result as soon as it is there. */
-export async function classifyBatch(files, labels, onItem) {
+export async function classifyBatch(files, classes, onItem) {
   const answer = await send("/classify/batch", {
     method: "POST",
-    body: form(files, labels),
+    body: form(files, classes),
     headers: { Accept: "application/x-ndjson" },
   });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

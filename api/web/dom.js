@@ -10,7 +10,7 @@ export function h(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -23,3 +23,11 @@ export function debounce(call, ms) {
 }
 
 export const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+export const number = (value, digits) => (value === null || value === undefined ? "\u2013" : value.toFixed(digits));
+
+export const hidden = (text) => h("span", { class: "visually-hidden" }, text);
+
+export const badge = (text, kind) => h("span", { class: `badge ${kind}` }, text);
+
+export const when = (time) => new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

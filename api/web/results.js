@@ -1,16 +1,7 @@
-/** What came back: the record's facts, the ranked classes, and the evidence of each prompt. */
+/** What came back for one recording: its facts, and the ranked classes with their evidence. */
 
-import { h, plural } from "./dom.js";
-
-const SOURCE_NAMES = { merl: "ECG statements", hpo: "HPO", icd10cm: "ICD-10-CM", umls: "UMLS" };
-
-const number = (value, digits) => (value === null || value === undefined ? "\u2013" : value.toFixed(digits));
-
-const hidden = (text) => h("span", { class: "visually-hidden" }, text);
-
-function badge(text, kind) {
-  return h("span", { class: `badge ${kind}` }, text);
-}
+import { badge, h, hidden, number, plural } from "./dom.js";
+import { promptEvidence } from "./evidence.js";
 
 export function recordFacts(record) {
   const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
@@ -28,23 +19,14 @@ export function recordFacts(record) {
 export function recordNotes(answer) {
   const failed = answer.record.quality.checks.filter((check) => !check.ok).map((check) => check.message);
   const messages = [...failed, ...answer.warnings.map((warning) => warning.message)];
-  const parts = [];
-  if (messages.length) {
-    parts.push(
-      h("details", { class: "notes" }, h("summary", {}, plural(messages.length, "note"), " on this recording"), h("ul", {}, messages.map((text) => h("li", {}, text)))),
-    );
-  }
-  if (answer.record.device_statements.length) {
-    parts.push(
-      h(
-        "details",
-        { class: "notes" },
-        h("summary", {}, "What the recording device printed (not used for the scores)"),
-        h("ul", {}, answer.record.device_statements.map((text) => h("li", {}, text))),
-      ),
-    );
-  }
-  return parts;
+  const list = (title, texts) =>
+    h("details", { class: "notes" }, h("summary", {}, title), h("ul", {}, texts.map((text) => h("li", {}, text))));
+  return [
+    messages.length ? list(`${plural(messages.length, "note")} on this recording`, messages) : null,
+    answer.record.device_statements.length
+      ? list("What the recording device printed (not used for the scores)", answer.record.device_statements)
+      : null,
+  ].filter(Boolean);
 }
 
 export function sortScores(scores, by) {
@@ -52,16 +34,18 @@ export function sortScores(scores, by) {
   return [...scores].sort((a, b) => value(b) - value(a) || b.score - a.score);
 }
 
-/** Return the list items of the ranked classes; `prompts` maps labels to their engineered prompt. */
-export function scoreItems(scores, prompts) {
-  return scores.map((score, index) => scoreItem(score, index, prompts.get(score.label)));
+export const nameOf = (score) => (score.label.includes(":") && score.meaning ? score.meaning : score.label);
+
+/**
+ * Return the list items of the ranked classes.
+ * `prompts` maps labels to their engineered prompt; `onCompare(score, prompt)` returns what compares wordings.
+ */
+export function scoreItems(scores, prompts, onCompare) {
+  return scores.map((score, index) => scoreItem(score, index, prompts.get(score.label), onCompare));
 }
 
-function scoreItem(score, index, prompt) {
-  const place = score.percentile ?? Math.max(0, score.score) * 100;
-  const name = score.label.includes(":") && score.meaning ? score.meaning : score.label;
-  const bar = h("span", { class: "bar-fill" });
-  bar.style.width = `${Math.max(1, Math.min(100, place)).toFixed(1)}%`;
+function scoreItem(score, index, prompt, onCompare) {
+  const name = nameOf(score);
   const summary = h(
     "summary",
     {},
@@ -73,21 +57,55 @@ function scoreItem(score, index, prompt) {
       name === score.label ? null : h("span", { class: "code" }, score.label),
       score.grounded ? null : badge("not in any source", "warn"),
     ),
-    h("span", { class: "bar", "aria-hidden": "true" }, bar),
-    h(
-      "span",
-      { class: "figures" },
-      hidden("percentile"),
-      h("span", { class: "percentile" }, number(score.percentile, 1)),
-      hidden("score"),
-      h("span", { class: "cosine" }, number(score.score, 3)),
-    ),
+    bar(score),
+    figures(score),
   );
-  const details = h("details", { class: `score ${strength(place)}` }, summary, evidence(score, prompt));
+  const body = h("div", { class: "evidence" });
+  const details = h("details", { class: `score ${strength(placeOf(score))}` }, summary, body);
+  details.addEventListener(
+    "toggle",
+    () => {
+      if (details.open && !body.hasChildNodes()) body.append(...evidence(score, prompt), onCompare(score, prompt));
+    },
+  );
   return h("li", {}, details);
 }
 
-function strength(place) {
+const placeOf = (score) => score.percentile ?? Math.max(0, score.score) * 100;
+
+/** A bar of the percentile with a whisker for its interval. */
+export function bar(score) {
+  const fill = h("span", { class: "bar-fill" });
+  fill.style.width = `${Math.max(1, Math.min(100, placeOf(score))).toFixed(1)}%`;
+  const parts = [fill];
+  if (score.percentile_interval) {
+    const [low, high] = score.percentile_interval;
+    const whisker = h("span", { class: "whisker" });
+    whisker.style.left = `${low.toFixed(1)}%`;
+    whisker.style.width = `${Math.max(0.4, high - low).toFixed(1)}%`;
+    parts.push(whisker);
+  }
+  return h("span", { class: "bar", "aria-hidden": "true" }, h("span", { class: "bar-track" }, parts));
+}
+
+export function figures(score) {
+  const interval = score.percentile_interval;
+  return h(
+    "span",
+    { class: "figures" },
+    h(
+      "span",
+      { class: "percentile" },
+      hidden("percentile "),
+      h("span", { class: "value" }, number(score.percentile, 1)),
+      interval ? hidden(", 95 % interval ") : null,
+      interval ? h("span", { class: "interval" }, `${number(interval[0], 1)}\u2013${number(interval[1], 1)}`) : null,
+    ),
+    h("span", { class: "cosine" }, hidden("score "), number(score.score, 3)),
+  );
+}
+
+export function strength(place) {
   if (place >= 95) return "strong";
   return place >= 75 ? "some" : "little";
 }
@@ -108,110 +126,6 @@ function evidence(score, prompt) {
   if (score.probability !== null) {
     parts.push(h("p", {}, `Calibrated probability: ${(score.probability * 100).toFixed(1)} %`));
   }
-  if (prompt) {
-    if (prompt.concept_ids.length) parts.push(conceptLine(prompt));
-    parts.push(...phraseList("Sub-types", prompt.subtypes));
-    parts.push(...phraseList("Attributes", prompt.attributes));
-    parts.push(...rejectedList(prompt.rejected));
-  }
-  return h("div", { class: "evidence" }, parts);
-}
-
-function conceptLine(prompt) {
-  return h(
-    "p",
-    { class: "hint" },
-    `Taken to mean ${prompt.meaning}: `,
-    prompt.concept_ids.flatMap((id, i) => [i ? ", " : "", h("code", {}, id)]),
-  );
-}
-
-function sourceLine(phrase) {
-  const same = (text) => text.toLowerCase() === phrase.text.toLowerCase();
-  const texts = phrase.evidence.map((item) => {
-    const name = [SOURCE_NAMES[item.source] || item.source, item.version].filter(Boolean).join(" ");
-    return same(item.matched) ? name : `${name}: \u201c${item.matched}\u201d`;
-  });
-  return texts.length ? h("span", { class: "source" }, [...new Set(texts)].join("; ")) : null;
-}
-
-function phraseList(title, phrases) {
-  if (!phrases.length) return [];
-  return [
-    h("h3", {}, title),
-    h(
-      "ul",
-      { class: "phrases" },
-      phrases.map((phrase) =>
-        h(
-          "li",
-          {},
-          h("span", { class: "phrase" }, phrase.text),
-          phrase.proposed_by && phrase.proposed_by !== "knowledge" ? badge(`proposed by ${phrase.proposed_by}`, "plain") : null,
-          sourceLine(phrase),
-        ),
-      ),
-    ),
-  ];
-}
-
-function rejectedList(phrases) {
-  if (!phrases.length) return [];
-  return [
-    h(
-      "details",
-      { class: "rejected" },
-      h("summary", {}, `${plural(phrases.length, "phrase")} refused, and why`),
-      h(
-        "ul",
-        { class: "phrases" },
-        phrases.map((phrase) =>
-          h("li", {}, h("span", { class: "phrase struck" }, phrase.text), badge(phrase.relation, "plain"), h("span", { class: "source" }, phrase.reason)),
-        ),
-      ),
-    ),
-  ];
-}
-
-/** Return a table of several records, one line each; `onOpen` shows one of them. */
-export function batchTable(items, onOpen) {
-  const line = (item) => {
-    const name = item.files.join(" + ");
-    if (item.error) {
-      return h("tr", {}, h("td", {}, name), h("td", { colspan: "3", class: "bad" }, item.error.detail));
-    }
-    const best = sortScores(item.result.scores, "percentile")[0];
-    return h(
-      "tr",
-      {},
-      h("td", {}, h("button", { type: "button", class: "link", onclick: () => onOpen(item) }, name)),
-      h("td", {}, best.label),
-      h("td", { class: "num" }, number(best.percentile, 1)),
-      h("td", { class: "num" }, number(best.score, 3)),
-    );
-  };
-  return h(
-    "div",
-    { class: "table-box" },
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, ["Recording", "Highest class", "Percentile", "Score"].map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", {}, items.map(line)),
-    ),
-  );
-}
-
-/** Return the results of several records as CSV, one line a record and class. */
-export function batchCsv(items) {
-  const quote = (value) => `"${String(value ?? "").replaceAll('"', '""').replace(/^([=+\-@])/, "'$1")}"`;
-  const lines = ["recording,label,score,percentile,error"];
-  for (const item of items) {
-    const name = item.files.join(" + ");
-    if (item.error) lines.push([quote(name), "", "", "", quote(item.error.detail)].join(","));
-    for (const score of item.result?.scores || []) {
-      lines.push([quote(name), quote(score.label), score.score, score.percentile ?? "", ""].join(","));
-    }
-  }
-  return `${lines.join("\r\n")}\r\n`;
+  if (prompt) parts.push(...promptEvidence(prompt));
+  return parts;
 }

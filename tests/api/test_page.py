@@ -1,8 +1,13 @@
-"""The page in a real browser, against the real service."""
+"""The page in a real browser, against the real service.
 
+The pictures of README and documentation are taken here: `make screenshots` writes them to
+docs/images, any other run only to a folder of its own.
+"""
+
+import csv
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1000), pytest.mark.filter
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 EXAMPLE = ROOT / "api" / "web" / "example-ecg.csv"
+VIEWPORT = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +34,23 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
+def picture(tmp_path: Path) -> Callable[[Any, str], Path]:
+    """Take a picture of the page for the documentation."""
+    folder = Path(os.environ.get("DOCS_IMAGES", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Any, name: str) -> Path:
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(400)
+        page.screenshot(path=folder / f"{name}.png")
+        return folder / f"{name}.png"
+
+    return take
+
+
+@pytest.fixture
 def page(browser: Any, server: tuple[str, Path]) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport=VIEWPORT)
     opened = context.new_page()
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
@@ -58,7 +79,47 @@ def add_class(page: Any, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_one_press_shows_drawing_ranking_and_evidence(page: Any) -> None:
+def choose(page: Any, folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name.endswith(".txt"):
+            (folder / name).write_text("no ECG")
+        else:
+            shutil.copy(EXAMPLE, folder / name)
+    page.set_input_files("#file", [folder / name for name in names])
+
+
+def generate(page: Any, labels: str) -> None:
+    page.get_by_role("link", name="Prompts", exact=True).click()
+    page.get_by_label("Classes, separated by ;").fill(labels)
+    page.get_by_role("button", name="Generate").click()
+    page.locator(".prompt-item").first.wait_for(timeout=60_000)
+
+
+def open_review(page: Any, labels: str, name: str) -> None:
+    generate(page, labels)
+    page.get_by_text("Review and publish").click()
+    page.get_by_label("Publish as").fill(name)
+    page.get_by_label("Your name").fill("R. Reviewer")
+    page.get_by_label("Why", exact=True).fill("Prompts of the study")
+    page.get_by_role("button", name="Open review").click()
+    page.locator(".decisions li").first.wait_for(timeout=30_000)
+    page.get_by_label("Reason of the next decisions").fill("Agreed on by the study group")
+
+
+def serious(page: Any) -> list[Any]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        (violation["id"], [node["html"] for node in violation["nodes"]])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
+# --- one recording
+
+
+def test_one_press_shows_drawing_ranking_and_evidence(page: Any, picture: Any) -> None:
     try_example(page)
     assert page.locator("#scores .score").count() == 5
     assert page.locator("#mode").inner_text() == "Knowledge-only mode"
@@ -66,6 +127,16 @@ def test_one_press_shows_drawing_ranking_and_evidence(page: Any) -> None:
     assert page.get_by_text("Prompt that was encoded").first.is_visible()
     assert page.get_by_text("Attributes").first.is_visible()
     assert "Research use only" in page.locator("#disclaimer").inner_text()
+    page.set_viewport_size({"width": 1240, "height": 1000})
+    assert picture(page, "page").stat().st_size > 50_000
+
+
+def test_a_percentile_is_shown_with_its_interval(page: Any) -> None:
+    try_example(page)
+    low, high = page.locator("#scores .interval").first.inner_text().split("\u2013")
+    shown = float(page.locator("#scores .percentile .value").first.inner_text())
+    assert float(low) <= shown <= float(high)
+    assert page.locator("#scores .whisker").count() == 5
 
 
 def test_a_file_is_chosen_and_a_class_added_in_words(page: Any) -> None:
@@ -76,9 +147,23 @@ def test_a_file_is_chosen_and_a_class_added_in_words(page: Any) -> None:
     page.get_by_text("not in any source").wait_for(timeout=60_000)
 
 
+def test_a_file_is_dropped_anywhere_on_the_page(page: Any) -> None:
+    page.evaluate(
+        """async () => {
+          const text = await (await fetch("/static/example-ecg.csv")).text();
+          const data = new DataTransfer();
+          data.items.add(new File([text], "dropped.csv"));
+          document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));
+        }"""
+    )
+    page.locator("#scores .score").first.wait_for(timeout=60_000)
+    assert page.locator("#record-title").inner_text() == "dropped.csv"
+
+
 def test_suggestions_are_taken_with_the_keyboard(page: Any) -> None:
+    page.keyboard.press("/")
     page.get_by_role("combobox", name="Add a class").press_sequentially("atrial flut", delay=20)
-    page.get_by_role("option", name="atrial flutter").first.wait_for(timeout=30_000)
+    page.get_by_role("option", name="ECG statements").first.wait_for(timeout=30_000)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -86,23 +171,29 @@ def test_suggestions_are_taken_with_the_keyboard(page: Any) -> None:
 
 
 def test_a_file_that_is_no_ecg_is_explained(page: Any, tmp_path: Path) -> None:
-    (tmp_path / "note.txt").write_text("no ECG")
-    page.set_input_files("#file", tmp_path / "note.txt")
-    page.get_by_role("alert").get_by_text("no known ECG format").first.wait_for(timeout=60_000)
+    choose(page, tmp_path, ("note.txt",))
+    page.get_by_role("alert").get_by_text("no ECG format").first.wait_for(timeout=60_000)
 
 
-def test_several_files_become_a_table(page: Any, tmp_path: Path) -> None:
-    for name in ("a.csv", "b.csv"):
-        shutil.copy(EXAMPLE, tmp_path / name)
-    (tmp_path / "c.txt").write_text("no ECG")
-    page.set_input_files("#file", [tmp_path / n for n in ("a.csv", "b.csv", "c.txt")])
-    page.get_by_text("3 recordings done").wait_for(timeout=60_000)
-    assert page.locator("#batch tbody tr").count() == 3
-    page.get_by_role("button", name="a.csv").click()
-    page.locator("#ecg svg").wait_for(timeout=60_000)
+def test_layout_gain_and_speed_redraw_the_ecg(page: Any) -> None:
+    try_example(page)
+    for control, value, title in (
+        ("#layout", "12x1", "25 mm/s, 10 mm/mV"),
+        ("#gain", "20", "25 mm/s, 20 mm/mV"),
+        ("#speed", "50", "50 mm/s, 20 mm/mV"),
+    ):
+        page.locator(control).select_option(value)
+        page.locator("#ecg svg title").get_by_text(title).wait_for(state="attached", timeout=30_000)
 
 
-def test_calipers_measure(page: Any) -> None:
+def test_zoom_widens_the_drawing(page: Any) -> None:
+    try_example(page)
+    before = page.locator("#ecg svg").bounding_box()["width"]
+    page.get_by_role("button", name="Zoom in").click()
+    assert page.locator("#ecg svg").bounding_box()["width"] > before * 1.2
+
+
+def test_calipers_measure_what_is_dragged(page: Any) -> None:
     try_example(page)
     page.locator("#measure").click()
     box = page.locator("#ecg svg").bounding_box()
@@ -110,38 +201,230 @@ def test_calipers_measure(page: Any) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 200, box["y"] + 90)
     page.mouse.up()
-    assert " ms, " in page.locator(".caliper text").text_content()
+    mm = page.locator("#ecg svg").evaluate("svg => svg.viewBox.baseVal.width") / box["width"]
+    ms, mv = page.locator("#readout").inner_text().split(", ")[:2]
+    assert float(ms.removesuffix(" ms")) == pytest.approx(100 * mm / 25 * 1000, abs=10)
+    assert float(mv.removesuffix(" mV")) == pytest.approx(30 * mm / 10, abs=0.05)
+
+
+def test_calipers_move_and_grow_by_the_arrow_keys(page: Any) -> None:
+    try_example(page)
+    page.keyboard.press("c")
+    assert page.locator("#readout").inner_text() == "500 ms, 1.00 mV, 120/min"
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#readout").inner_text() == "500 ms, 1.00 mV, 120/min"
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.locator("#readout").inner_text() == "540 ms, 1.00 mV, 111/min"
+    page.keyboard.press("Shift+ArrowUp")
+    assert page.locator("#readout").inner_text() == "540 ms, 1.10 mV, 111/min"
+
+
+# --- wordings
+
+
+def test_two_wordings_of_a_class_stand_side_by_side(page: Any, picture: Any) -> None:
+    try_example(page)
+    page.locator("#scores summary").first.click()
+    trial = page.locator(".compare").first
+    trial.get_by_label("encode exactly these words").check()
+    wording = "left bundle branch block, QRS duration of 110 ms or more, wide QRS complex"
+    trial.get_by_label("What if I word it so?").fill(wording)
+    trial.get_by_role("button", name="Compare").click()
+    page.locator(".side").nth(1).wait_for(timeout=60_000)
+    assert page.locator("mark.only-second").all_inner_texts() == ["wide QRS complex"]
+    assert "QS or rS complex in V1 and V2" in page.locator("mark.only-first").all_inner_texts()
+    trial.scroll_into_view_if_needed()
+    picture(page, "wordings")
+
+
+def test_another_name_gets_a_prompt_of_its_own(page: Any) -> None:
+    try_example(page)
+    page.locator("#scores summary").first.click()
+    trial = page.locator(".compare").first
+    trial.get_by_label("What if I word it so?").fill("LBBB")
+    trial.get_by_role("button", name="Compare").click()
+    second = page.locator(".side").nth(1)
+    second.wait_for(timeout=60_000)
+    second.get_by_text("Evidence").click()
+    assert second.get_by_text("Attributes").is_visible()
+
+
+# --- several recordings
+
+
+def test_several_recordings_become_a_table_that_sorts(
+    page: Any, tmp_path: Path, picture: Any
+) -> None:
+    choose(page, tmp_path, ("ecg-10.csv", "ecg-2.csv", "note.txt"))
+    page.get_by_text("3 recordings done").wait_for(timeout=60_000)
+    page.locator("#batch").get_by_role("button", name="Recording").click()
+    names = page.locator("#batch tbody th").all_inner_texts()
+    assert names == ["ecg-2.csv", "ecg-10.csv", "note.txt"]
+    page.locator("#batch").get_by_role("button", name="Recording").click()
+    assert page.locator("#batch tbody th").first.inner_text() == "ecg-10.csv"
+    assert page.locator("#batch th[aria-sort=descending]").inner_text().startswith("Recording")
+    picture(page, "batch")
+    page.get_by_role("button", name="ecg-2.csv").click()
+    page.locator("#ecg svg").wait_for(timeout=60_000)
+
+
+def test_the_table_is_saved_as_csv(page: Any, tmp_path: Path) -> None:
+    choose(page, tmp_path, ("=formula.csv", "note.txt"))
+    page.get_by_text("2 recordings done").wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    with Path(download.value.path()).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert rows[0]["recording"] == "'=formula.csv"
+    assert float(rows[0]["percentile_low"]) <= float(rows[0]["percentile"])
+    assert "no ECG format" in rows[-1]["error"]
+
+
+# --- history
+
+
+def test_answers_are_kept_in_the_browser_and_opened_again(page: Any) -> None:
+    try_example(page)
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("button", name="Example ECG (simulated)", exact=True).click()
+    page.reload()
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("button", name="Example ECG (simulated)", exact=True).click()
+    page.locator("#ecg svg").wait_for(timeout=30_000)
+    assert page.locator("#scores .score").count() == 5
+    page.locator("#scores summary").first.click()
+    assert page.get_by_text("history keeps no recordings").is_visible()
+
+
+def test_history_is_cleared_and_switched_off(page: Any) -> None:
+    try_example(page)
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("button", name="Clear all").click()
+    page.get_by_text("Nothing yet").wait_for()
+    page.get_by_label("keep answers").uncheck()
+    page.get_by_role("link", name="Classify").click()
+    page.locator("#classify").click()
+    page.get_by_text("Done in").wait_for(timeout=60_000)
+    page.get_by_role("link", name="History").click()
+    page.get_by_text("Nothing yet").wait_for()
+
+
+# --- prompts and their review
+
+
+def test_prompts_are_generated_read_and_used(page: Any, picture: Any) -> None:
+    generate(page, "atrial flutter; left bundle branch block; normal ECG")
+    page.locator(".prompt-item summary").first.click()
+    assert page.get_by_text("sawtooth").first.is_visible()
+    picture(page, "prompts")
+    page.get_by_role("button", name="Classify with it").click()
+    assert page.locator("#classify").inner_text() == "Classify against 3 classes"
+    try_example(page)
+    assert page.locator("#scores .score").count() == 3
+    page.get_by_role("button", name="Use classes in words instead").click()
+    assert page.locator("#chips li").count() == 5
+
+
+def test_a_review_decides_edits_and_publishes(page: Any, picture: Any) -> None:
+    name = f"study-{os.getpid()}"
+    open_review(page, "atrial flutter", name)
+    assert page.get_by_role("button", name="Publish").is_disabled()
+    first = page.locator(".decisions li").first
+    first.get_by_role("button", name="Reject").click()
+    first.get_by_text("rejected").wait_for(timeout=30_000)
+    second = page.locator(".decisions li").nth(1)
+    second.get_by_role("button", name="Edit").click()
+    second.get_by_role("textbox").fill("atrial rate of 240 to 350/min")
+    second.get_by_role("button", name="Save wording").click()
+    second.get_by_text("edited").wait_for(timeout=30_000)
+    picture(page, "review")
+    page.get_by_role("button", name="Approve the").click()
+    page.get_by_text("0 phrases to decide").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text(f"Published as {name}@1").wait_for(timeout=30_000)
+    page.get_by_text("Audit trail").click()
+    assert page.locator(".trail").last.get_by_text("R. Reviewer").count() >= 4
+    page.get_by_role("link", name="All prompts").click()
+    page.get_by_role("link", name=f"{name}@1").wait_for(timeout=30_000)
+
+
+def test_a_decision_without_a_reason_is_asked_for_one(page: Any) -> None:
+    open_review(page, "atrial fibrillation", f"reason-{os.getpid()}")
+    page.get_by_label("Reason of the next decisions").fill("")
+    page.get_by_role("button", name="Reject").first.click()
+    assert page.get_by_text("Give your name and a reason first").is_visible()
+    assert page.locator(".decisions .rejected").count() == 0
+
+
+# --- for everyone
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Any, server: tuple[str, Path], scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+def test_axe_finds_nothing_serious(
+    browser: Any, server: tuple[str, Path], tmp_path: Path, picture: Any, scheme: str
+) -> None:
+    context = browser.new_context(viewport=VIEWPORT, color_scheme=scheme)
     page = context.new_page()
     page.goto(f"{server[0]}/")
+    found = {"start": serious(page)}
     try_example(page)
     page.locator("#scores summary").first.click()
-    found = axe.Axe().run(page).response["violations"]
-    serious = [
-        (v["id"], [node["html"] for node in v["nodes"]])
-        for v in found
-        if v["impact"] in ("serious", "critical")
-    ]
+    page.locator("#measure").click()
+    page.get_by_role("button", name="Compare").first.click()
+    page.locator(".side").nth(1).wait_for(timeout=60_000)
+    found["classified"] = serious(page)
+    picture(page, f"page-{scheme}")
+    page.locator("#help").click()
+    found["help"] = serious(page)
+    page.keyboard.press("Escape")
+    choose(page, tmp_path, ("a.csv", "b.csv", "note.txt"))
+    page.get_by_text("3 recordings done").wait_for(timeout=60_000)
+    found["batch"] = serious(page)
+    page.get_by_role("link", name="History").click()
+    page.locator(".entry").first.wait_for()
+    found["history"] = serious(page)
+    page.get_by_role("link", name="Prompts", exact=True).click()
+    page.get_by_text("Stored sets").wait_for()
+    found["prompts"] = serious(page)
+    open_review(page, "atrial flutter", f"axe-{scheme}-{os.getpid()}")
+    found["review"] = serious(page)
     context.close()
-    assert serious == []
+    assert {view: violations for view, violations in found.items() if violations} == {}
 
 
-def test_a_phone_shows_the_page_without_sideways_scrolling(
-    browser: Any, server: tuple[str, Path]
+def test_a_phone_shows_every_view_without_sideways_scrolling(
+    browser: Any, server: tuple[str, Path], tmp_path: Path, picture: Any
 ) -> None:
     context = browser.new_context(viewport={"width": 375, "height": 800})
     page = context.new_page()
     page.goto(f"{server[0]}/")
+    widths = {}
     try_example(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.locator("#scores summary").first.click()
+    widths["classified"] = page.evaluate("document.documentElement.scrollWidth")
+    page.locator("#record-title").scroll_into_view_if_needed()
+    picture(page, "phone")
+    choose(page, tmp_path, ("a.csv", "b.csv"))
+    page.get_by_text("2 recordings done").wait_for(timeout=60_000)
+    widths["batch"] = page.evaluate("document.documentElement.scrollWidth")
+    page.get_by_role("link", name="History").click()
+    page.locator(".entry").first.wait_for()
+    widths["history"] = page.evaluate("document.documentElement.scrollWidth")
+    open_review(page, "atrial flutter", f"phone-{os.getpid()}")
+    widths["review"] = page.evaluate("document.documentElement.scrollWidth")
     context.close()
+    assert max(widths.values()) <= 375, widths
+
+
+def test_views_are_reached_by_keys_and_named_to_screen_readers(page: Any) -> None:
+    for key, view in (("2", "Prompts"), ("3", "History"), ("1", "Classify")):
+        page.keyboard.press(key)
+        page.locator(".views a[aria-current=page]").get_by_text(view).wait_for(timeout=30_000)
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keyboard and reading help").is_visible()
 
 
 def test_the_api_documentation_opens_without_another_server(page: Any) -> None:
-    page.goto(page.url + "docs")
+    page.goto(page.url.split("#")[0] + "docs")
     page.get_by_text("/classify/batch").first.wait_for(timeout=60_000)
