@@ -51,7 +51,7 @@ prompts: $(VENV)/.dev  ## the shipped prompt sets, after table or pipeline chang
 
 lock: $(VENV)/.dev  ## resolve the dependencies anew
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra train --extra test --extra lint --extra docs --extra llm-local --extra mcp --extra postgres --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra train --extra cpu --extra bulk --extra report --extra test --extra lint --extra docs --extra llm-local --extra mcp --extra postgres --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	sed -i 's/^torch==\([0-9.]*\)+cpu/torch==\1/' requirements.lock requirements-dev.lock
 
 clean:

@@ -16,6 +16,13 @@ from merl_core.errors import MerlError
 _error_console: Final = Console(stderr=True)
 Checkpoint = Annotated[str, typer.Option("--checkpoint", help="A folder or a bundled name.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="What runs the ECG tower: torch-float32, torch-bfloat16, torch-compile, "
+        "openvino-float32 or openvino-bfloat16 (extra `cpu`)."
+    ),
+]
 Root = Annotated[Path, typer.Option(help="Folder that the manifest's paths start from.")]
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from merl_core.backends import DEFAULT_BACKEND, make_backend
 from merl_core.checkpoint import Checkpoint, load_checkpoint
 from merl_core.ensemble import DualEncoder
 from merl_core.errors import CheckpointError, InvalidRecordError
@@ -68,10 +69,12 @@ class Engine:
         checkpoint: A loaded checkpoint, its folder, or the name of a bundled one.
         device: `auto`, `cpu`, `cuda` or another torch device.
         text_folder: Where the sentence encoder's files are; None looks in its package.
+        backend: What runs the ECG tower; one of `backends.BACKENDS`.
 
     Raises:
         CheckpointError: The checkpoint cannot be loaded, needs another sentence encoder, or
             the device does not exist.
+        MerlError: The backend is unknown, not installed, or cannot use the device.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Engine:
         device: str = "auto",
         *,
         text_folder: Path | None = None,
+        backend: str = DEFAULT_BACKEND,
     ) -> None:
         if not isinstance(checkpoint, Checkpoint):
             checkpoint = load_checkpoint(checkpoint)
@@ -87,6 +91,8 @@ class Engine:
         self.config = checkpoint.config.model
         self._device = _choose_device(device)
         self._model = fuse_batch_norm(checkpoint.model).to(self._device)
+        self.backend = backend
+        self._encode = make_backend(backend, self._model, self._device)
         self._text_folder = text_folder
         self._sentences: TextEncoder | None = None
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -155,10 +161,9 @@ class Engine:
     def encode_windows(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return normalised features of shape (N, D) for prepared windows (N, L, T)."""
         features = np.zeros((len(windows), self.config.feature_dim), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(windows), _BATCH):
-                batch = torch.from_numpy(windows[start : start + _BATCH]).to(self._device)
-                features[start : start + _BATCH] = self._model.encode_ecg(batch).cpu().numpy()
+        for start in range(0, len(windows), _BATCH):
+            part = slice(start, start + _BATCH)
+            features[part] = self._encode(windows[part])
         return features
 
     def classify(self, record: Record, prompts: Mapping[str, str]) -> Classification:

@@ -16,8 +16,8 @@ from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import EncodedRecord, Engine
 from merl_core.ensemble import DualEncoder
 from merl_core.errors import InvalidRecordError, MerlError
+from merl_core.file_encoding import encode_files
 from merl_core.metrics import auroc, average_precision, bootstrap, interval, macro_interval
-from merl_core.readers import read_record
 from merl_core.targets import load_vocabulary
 from merl_core.zero_shot import join_windows
 
@@ -94,22 +94,6 @@ def _embed(names: tuple[str, ...]) -> NDArray[np.float32]:
     return SentenceEncoder().embed(names)
 
 
-def find_recording(root: Path, name: str) -> Path:
-    """Return the file of a manifest's path; a WFDB record may be named without its suffix.
-
-    Raises:
-        InvalidRecordError: There is no such file.
-    """
-    path = root / name
-    if path.is_file():
-        return path
-    header = path.with_name(path.name + ".hea")
-    if header.is_file():
-        return header
-    msg = f"file {str(path)!r} does not exist"
-    raise InvalidRecordError(msg, code="missing_file")
-
-
 def encode_manifest(
     engine: Engine,
     manifest: Manifest,
@@ -119,14 +103,14 @@ def encode_manifest(
     """Return the features of each recording, None for one that failed, and why it did."""
     encoded: list[EncodedRecord | None] = []
     failed: list[dict[str, str]] = []
-    for done, name in enumerate(manifest.paths, start=1):
-        try:
-            encoded.append(engine.encode_ecg(read_record(find_recording(root, name))))
-        except InvalidRecordError as error:
+    for name, one in zip(manifest.paths, encode_files(engine, root, manifest.paths), strict=True):
+        if isinstance(one, InvalidRecordError):
             encoded.append(None)
-            failed.append({"path": name, "reason": str(error)})
+            failed.append({"path": name, "reason": str(one)})
+        else:
+            encoded.append(one)
         if on_progress is not None:
-            on_progress(done, len(manifest.paths))
+            on_progress(len(encoded), len(manifest.paths))
     return encoded, failed
 
 

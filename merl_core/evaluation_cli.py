@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from merl_core.class_prompts import engineer_texts, match_texts, read_texts
-from merl_core.console import Checkpoint, Device, Root, progress, reported, say, write_json
+from merl_core.console import Backend, Checkpoint, Device, Root, progress, reported, say, write_json
 
 app = typer.Typer()
 
@@ -28,6 +28,7 @@ def evaluate(
     bare: Annotated[bool, typer.Option("--bare", help="Class names as prompts.")] = False,
     checkpoint: Checkpoint = "merl-base",
     device: Device = "auto",
+    backend: Backend = "torch-float32",
     n_bootstraps: Annotated[int, typer.Option(min=10)] = 1000,
     seed: int = 0,
 ) -> None:
@@ -44,7 +45,7 @@ def evaluate(
             texts = match_texts(read_texts(prompts), table, label_set_name)
         else:
             texts = engineer_texts(ctx.obj, table, label_set_name, bare=bare)
-        engine = Engine(checkpoint, device)
+        engine = Engine(checkpoint, device, backend=backend)
         with progress("recordings") as advance:
             report = evaluate_manifest(
                 engine,
@@ -69,6 +70,7 @@ def embed(
     root: Root = Path(),
     checkpoint: Checkpoint = "merl-base",
     device: Device = "auto",
+    backend: Backend = "torch-float32",
 ) -> None:
     """Write ECG features to Parquet: columns `path` and `features`."""
     with reported():
@@ -76,7 +78,7 @@ def embed(
         from merl_core.embed import write_features
         from merl_core.engine import Engine
 
-        engine = Engine(checkpoint, device)
+        engine = Engine(checkpoint, device, backend=backend)
         with progress("recordings") as advance:
             written, failed = write_features(engine, read_manifest(manifest), root, output, advance)
     typer.echo(str(written))
@@ -92,10 +94,15 @@ def bench(
     checkpoint: Checkpoint = "merl-base",
     seconds: Annotated[float, typer.Option(min=0.1, help="Time for each backend.")] = 2.0,
     threads: Annotated[int, typer.Option(min=1)] = 2,
+    with_compile: Annotated[
+        bool, typer.Option("--compile", help="Measure torch.compile too: compiles for minutes.")
+    ] = False,
 ) -> None:
     """Measure ECG/s of every inference backend and of the plain float32 forward, in one run."""
     with reported():
         from merl_core.bench import measure_backends
 
-        result = measure_backends(checkpoint, batch_size, seconds, threads)
+        result = measure_backends(
+            checkpoint, batch_size, seconds, threads, with_compile=with_compile
+        )
     write_json(result, None)

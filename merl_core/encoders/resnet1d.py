@@ -172,7 +172,7 @@ class AttentionPool(nn.Module):
         """Return the pooled feature of shape (B, D) for `x` of shape (B, D, T')."""
         x = x.transpose(1, 2)  # (B, T', D)
         token = self.cls_token + self.positional_embedding[:, :1]
-        x = torch.cat([token.expand(len(x), -1, -1), x], dim=1) + self.positional_embedding
+        x = torch.cat([token.expand(x.shape[0], -1, -1), x], dim=1) + self.positional_embedding
         pooled, _ = self.mhsa(x[:, :1], x, x, need_weights=False)
         out: Tensor = self.c_proj(pooled[:, 0])
         return out

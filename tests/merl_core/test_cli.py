@@ -128,5 +128,8 @@ def test_bench_measures_all_backends_in_one_run(tiny_checkpoint: Path) -> None:
         1,
     )
     content = json.loads(result.stdout)
-    assert {"plain_float32", "engine", "bfloat16"} <= content["ecg_per_s"].keys()
-    assert content["ratio_to_plain_float32"]["plain_float32"] == 1
+    measured = {"plain-float32", "torch-float32", "torch-bfloat16", "paper-resnet18-500hz"}
+    assert measured <= content["ecg_per_s"].keys()
+    assert content["ratio_to_plain_float32"]["plain-float32"] == 1
+    assert content["cosine_to_plain_float32"]["torch-float32"] == pytest.approx(1, abs=1e-5)
+    assert content["one_ecg_on_one_core"]["ratio_to_paper_resnet18"]["torch-float32"] > 0

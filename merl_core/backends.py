@@ -1,0 +1,113 @@
+"""Backends of inference: the ECG tower's forward in PyTorch or OpenVINO, in float32 or bfloat16."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Final, Literal, cast, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from merl_core.ensemble import DualEncoder
+from merl_core.errors import MerlError
+
+BackendName = Literal[
+    "torch-float32", "torch-bfloat16", "torch-compile", "openvino-float32", "openvino-bfloat16"
+]
+BACKENDS: Final[tuple[BackendName, ...]] = get_args(BackendName)
+DEFAULT_BACKEND: Final[BackendName] = "torch-float32"
+_TRACED_BATCH: Final = 2
+
+Encode = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Takes prepared windows (B, L, T) and returns normalised features (B, D), float32."""
+
+
+class EcgTower(nn.Module):
+    """The forward that a backend runs: windows (B, L, T) to normalised features (B, D)."""
+
+    def __init__(self, model: DualEncoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return normalised ECG features."""
+        return self.model.encode_ecg(x)
+
+
+def make_backend(name: str, model: DualEncoder, device: torch.device) -> Encode:
+    """Return the forward of a model in eval mode by one of `BACKENDS`.
+
+    Args:
+        name: `torch-compile` compiles with the first batch, which takes a minute or more.
+        model: On `device`.
+        device: OpenVINO runs on the CPU only.
+
+    Raises:
+        MerlError: There is no such backend, it is not installed, or cannot use the device.
+    """
+    if name not in BACKENDS:
+        msg = f"unknown backend {name!r}, expected one of {', '.join(BACKENDS)}"
+        raise MerlError(msg)
+    if name.startswith("openvino"):
+        if device.type != "cpu":
+            msg = f"backend {name!r} runs on the CPU, not on {str(device)!r}"
+            raise MerlError(msg)
+        return _openvino(model, "bf16" if name == "openvino-bfloat16" else "f32")
+    encode: Callable[[Tensor], Tensor] = model.encode_ecg
+    if name == "torch-compile":
+        encode = cast(Callable[[Tensor], Tensor], torch.compile(encode, dynamic=True))
+    return _torch(encode, device, is_bfloat16=name == "torch-bfloat16")
+
+
+def _torch(
+    encode: Callable[[Tensor], Tensor], device: torch.device, *, is_bfloat16: bool
+) -> Encode:
+    def run(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_bfloat16),
+        ):
+            features = encode(torch.from_numpy(windows).to(device))
+        return features.float().cpu().numpy()
+
+    return run
+
+
+def _openvino(model: DualEncoder, precision: str) -> Encode:
+    """Compile the traced forward; several threads may call what is returned."""
+    openvino, graph = _convert(model)
+    threads = torch.get_num_threads()
+    compiled = openvino.Core().compile_model(
+        graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
+    )
+
+    def run(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        answer = compiled.create_infer_request().infer([np.ascontiguousarray(windows)])
+        return np.array(answer[0], dtype=np.float32)
+
+    return run
+
+
+def _convert(model: DualEncoder) -> tuple[Any, Any]:
+    """Return the library and the graph, by its front end: its converter would send telemetry."""
+    try:
+        import openvino
+        from openvino.frontend import FrontEndManager
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+    except ImportError as error:
+        msg = "OpenVINO is not installed; it comes with the extra: pip install 'merl-ckepe[cpu]'"
+        raise MerlError(msg) from error
+    signal = model.config.signal
+    shape = (len(signal.leads), signal.sig_len)
+    example = torch.randn(_TRACED_BATCH, *shape, generator=torch.Generator().manual_seed(0))
+    with warnings.catch_warnings():
+        # OpenVINO traces; torch calls tracing deprecated and exports no graph of all our layers.
+        # The tracer warns of shape checks inside attention, which hold for every batch.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        decoder = TorchScriptPythonDecoder(EcgTower(model).eval(), example_input=example)
+    front_end = FrontEndManager().load_by_framework("pytorch")
+    graph = front_end.convert(front_end.load(decoder))
+    graph.reshape([-1, *shape])
+    return openvino, graph
