@@ -102,10 +102,9 @@ def _convert(model: DualEncoder) -> tuple[Any, Any]:
     shape = (len(signal.leads), signal.sig_len)
     example = torch.randn(_TRACED_BATCH, *shape, generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings():
-        # OpenVINO traces; torch calls tracing deprecated and exports no graph of all our layers.
-        # The tracer warns of shape checks inside attention, which hold for every batch.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        # OpenVINO traces. torch calls tracing deprecated, but exports no graph of all our layers;
+        # the tracer warns of shape checks inside attention, which hold for every batch.
+        warnings.simplefilter("ignore")
         decoder = TorchScriptPythonDecoder(EcgTower(model).eval(), example_input=example)
     front_end = FrontEndManager().load_by_framework("pytorch")
     graph = front_end.convert(front_end.load(decoder))

@@ -20,7 +20,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_files_together_give_what_each_gives_alone(simulated: Path, tiny_checkpoint: Path) -> None:
     engine = Engine(tiny_checkpoint, "cpu")
-    names = [f"sim{i}.hea" for i in range(40)]
+    names = sorted(path.name for path in simulated.glob("*.hea"))
     together = list(encode_files(engine, simulated, names))
     for name, one in zip(names, together, strict=True):
         assert isinstance(one, EncodedRecord)
@@ -33,9 +33,10 @@ def test_a_bad_file_keeps_its_place_and_its_reason(
     simulated: Path, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("not an ECG")
-    (tmp_path / "sim0.hea").write_bytes((simulated / "sim0.hea").read_bytes())
-    (tmp_path / "sim0.dat").write_bytes((simulated / "sim0.dat").read_bytes())
-    names = ["absent", "sim0", "notes.txt"]
+    header = min(simulated.glob("*.hea"))
+    for part in (header, header.with_suffix(".dat")):
+        (tmp_path / part.name).write_bytes(part.read_bytes())
+    names = ["absent", header.stem, "notes.txt"]
     found = list(encode_files(Engine(tiny_checkpoint, "cpu"), tmp_path, names))
     assert [type(one) for one in found] == [InvalidRecordError, EncodedRecord, InvalidRecordError]
     assert "absent' does not exist" in str(found[0])
