@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 TRAINING_FOLDS: Final = range(1, 9)
 VALIDATION_FOLD: Final = 9
-_SCALARS: Final = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms")
+_SCALARS: Final = ("heart_rate_bpm", "pr_ms", "p_ms", "qrs_ms", "qt_ms", "qtc_ms")
 _ANGLES: Final = ("qrs_axis_deg",)
 _AMPLITUDES: Final = ("r_mv", "s_mv", "q_mv", "st_mv", "t_mv")
 _CHUNK: Final = 2000
@@ -106,7 +106,7 @@ def simulated_examples(n_records: int, seed: int, vocabulary: Vocabulary) -> Exa
 
 def n_measurements() -> int:
     """Return the number of measurements that each example carries."""
-    return len(_SCALARS) + 2 * len(_ANGLES) + 12 * len(_AMPLITUDES)
+    return len(_SCALARS) + 2 * len(_ANGLES) + 12 * (1 + len(_AMPLITUDES))
 
 
 def embed_texts(texts: Sequence[str], cache: Path | None, encoder: TextEncoder) -> Tensor:
@@ -143,6 +143,8 @@ def _measurement_rows(found: dict[str, NDArray[np.float64]]) -> NDArray[np.float
     for name in _ANGLES:
         radians = np.deg2rad(found[name])[:, None]
         columns += [np.cos(radians), np.sin(radians)]
+    without_p = np.isnan(found["p_ms"])[:, None]
+    columns += [np.where(without_p, np.nan, found["p_mv"])]
     columns += [found[name] for name in _AMPLITUDES]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
