@@ -12,8 +12,9 @@ import torch
 
 from merl_core.checkpoint import CARD, Checkpoint, load_checkpoint
 from merl_core.engine import Engine
+from merl_core.ensemble import DualEncoder, build_model
 from merl_core.evaluate import MIN_POSITIVES, PTBXL_SETS, encode_signals, ptbxl_labels, summarize
-from merl_core.model import MerlModel, count_parameters
+from merl_core.model import count_parameters
 from merl_core.sensitivity import measure_sensitivity
 from merl_core.training_data import load_real
 
@@ -26,7 +27,7 @@ TITLES = {
 }
 
 
-def measure(engine: Engine, model: MerlModel, data: Any) -> dict[str, Any]:
+def measure(engine: Engine, model: DualEncoder, data: Any) -> dict[str, Any]:
     """Return a report for each label set, class names as prompts, 5 positives or more a class."""
     features = encode_signals(model, data.signals)
     groups = [str(patient) for patient in data.patient_ids]
@@ -86,7 +87,7 @@ def card(checkpoint: Checkpoint, intro: str, data_folder: Path) -> str:
     data = load_real(data_folder, [9])
     reports = measure(engine, checkpoint.model, data)
     torch.manual_seed(0)
-    blank = MerlModel(checkpoint.config.model).eval()
+    blank = build_model(checkpoint.config.model).eval()
     blank_checkpoint = Checkpoint(
         checkpoint.path, checkpoint.config, blank, checkpoint.reference_bank, "", ""
     )
@@ -99,9 +100,10 @@ def card(checkpoint: Checkpoint, intro: str, data_folder: Path) -> str:
         f"12 leads at {checkpoint.config.model.signal.fs:.0f} Hz, 10 s, millivolts, 0.5 to 40 Hz",
         f"- weights sha256 `{checkpoint.sha256}`",
         f"- trained on {training.get('n_real', 0)} real and {training.get('n_simulated', 0)} "
-        f"simulated recordings, {training['result']['step']} steps, "
-        f"{training['result']['seconds'] / 60:.0f} minutes on two shared CPU cores, "
-        f"seed {training['recipe']['seed']}",
+        f"simulated recordings, {training['recipe']['n_steps']} steps of "
+        f"{training['recipe']['batch_size']} for each of {checkpoint.config.model.n_members} "
+        f"members, {training['result']['seconds'] / 60:.0f} minutes in all on one shared CPU "
+        f"core, seeds from {training['recipe']['seed']} on",
     ]
     moved = measure_sensitivity(engine)
     parts = [

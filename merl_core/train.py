@@ -169,10 +169,13 @@ def train(
     """
     run.mkdir(parents=True, exist_ok=True)
     members: list[MerlModel] = []
+    started = time.monotonic()
     for number in range(config.n_members):
         members.append(_train_member(config, corpus, run, number, max_minutes))
         model = join_models(members)
-        result = {"member": number} | _validate(model, corpus)
+        seconds = round(time.monotonic() - started)
+        result: dict[str, Any] = {"members": number + 1, "seconds": seconds}
+        result |= _validate(model, corpus)
         logger.info("%s", json.dumps(result))
         _save(model, config, corpus, run, result)
     return model
