@@ -9,18 +9,17 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
-from api import __version__
+from api import __version__, prompt_routes, record_routes, review_routes, routes
 from api.access import RateLimit
 from api.observation import Observer
 from api.parts import Parts
 from api.problems import add_handlers
-from api.review_routes import router as review_router
-from api.routes import open_router, router
 from api.security import Guard
 from api.settings import Settings
 from api.state import AppState, LoadParts
+from api.streaming import NDJSON
 
 WEB: Final = Path(__file__).parent / "web"
 
@@ -58,11 +57,20 @@ def create_app(settings: Settings, *, load_parts: LoadParts | None = None) -> Fa
     )
     app.state.merl = state
     add_handlers(app)
-    app.include_router(open_router)
-    app.include_router(router)
-    app.include_router(review_router)
+    for router in (
+        routes.open_router,
+        prompt_routes.router,
+        record_routes.router,
+        review_routes.router,
+        routes.router,
+    ):
+        app.include_router(router)
     _add_pages(app)
-    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=1024,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON),  # would hold lines back
+    )
     app.add_middleware(
         Guard,
         keys=state.keys,

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable
 
+from api.batching import BatchingEngine
 from api.database import Database
 from api.parts import Parts
 from api.settings import Settings, prepare_data_dir
+from api.watch import Watch, WatchedCache, WatchedLLM
 from ckepe.index import connect, open_index
 from ckepe.llm import OpenAIChat
 from ckepe.pipeline import PromptEngineer
-from ckepe.proposal import AnswerCache, LLMProposer
+from ckepe.proposal import LLMProposer
 from ckepe.retrieval import HybridRetriever
 from ckepe.vectors import KnownVectors, packaged_vectors
 from knowledge_sources.knowledge_base import load_knowledge_base
@@ -43,27 +45,32 @@ def load_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
         n_workers=settings.n_workers,
     )
     say("loading the model")
+    watch = Watch()
     engine = Engine(settings.checkpoint, settings.device)
     say("opening the concept index")
     engineer = load_engineer(
         settings,
         lambda done, total: say(f"indexing the knowledge, once: {100 * done // total} %"),
+        watch,
     )
     say("starting the readers")
     readers.start()
     return Parts(
-        engine=engine,
+        engine=BatchingEngine(engine, watch),
         readers=readers,
         engineer=engineer,
         retriever=engineer.retriever,
         knowledge=engineer.knowledge_base,
         database=database,
+        watch=watch,
         llm=f"openai:{settings.llm_model}" if settings.has_llm else None,
         model_config=engine.checkpoint.config.model_dump(mode="json"),
     )
 
 
-def load_engineer(settings: Settings, on_progress: Progress | None = None) -> PromptEngineer:
+def load_engineer(
+    settings: Settings, on_progress: Progress | None = None, watch: Watch | None = None
+) -> PromptEngineer:
     """Return the prompt engineer alone: knowledge, index and, where one is set, the LLM."""
     _no_telemetry()
     prepare_data_dir(settings)
@@ -79,12 +86,12 @@ def load_engineer(settings: Settings, on_progress: Progress | None = None) -> Pr
     client = connect(settings.data_dir / "chroma", settings.chroma_url or None)
     index = open_index(client, knowledge, embedder, on_progress)
     retriever = HybridRetriever(knowledge, index)
-    proposer = _proposer(settings, retriever)
+    proposer = _proposer(settings, retriever, watch or Watch())
     llm_id = f"openai:{settings.llm_model}" if proposer is not None else None
     return PromptEngineer(knowledge, retriever, proposer, llm_id)
 
 
-def _proposer(settings: Settings, retriever: HybridRetriever) -> LLMProposer | None:
+def _proposer(settings: Settings, retriever: HybridRetriever, watch: Watch) -> LLMProposer | None:
     if not settings.has_llm:
         return None
     llm = OpenAIChat(
@@ -93,7 +100,8 @@ def _proposer(settings: Settings, retriever: HybridRetriever) -> LLMProposer | N
         api_key=settings.llm_api_key.get_secret_value(),
         timeout_s=settings.llm_timeout_s,
     )
-    return LLMProposer(llm, retriever, AnswerCache(settings.data_dir / "llm-answers"))
+    cache = WatchedCache(settings.data_dir / "llm-answers", watch)
+    return LLMProposer(WatchedLLM(llm, watch), retriever, cache)
 
 
 def _no_telemetry() -> None:

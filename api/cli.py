@@ -1,6 +1,8 @@
 """The command `merl`."""
 
 import json
+import math
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -86,7 +88,7 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=30,
+        timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
     )
     server = uvicorn.Server(config)
 
@@ -98,6 +100,8 @@ def serve(
         f"merl-ckepe {__version__}: http://{settings.host}:{settings.port}/ (API: /docs)",
         highlight=False,
     )
+    # uvicorn drains on SIGTERM and then raises it anew: a stop that was asked for is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     server.run()
     if application.state.merl.has_failed:
         _err.print(f"merl: {application.state.merl.reason}", highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """What routes share: the application's state, the loaded service, documented problems, paging."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
 
@@ -14,6 +14,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of error statuses: each is a problem."""
     content = {"application/problem+json": {"schema": ProblemBody.model_json_schema()}}
     return {status: {"description": "Problem", "content": content} for status in statuses}
+
+
+ALWAYS: Final = problems(400, 401, 403, 413, 422, 429, 503)
+"""What any route may answer."""
 
 
 def app_state(request: Request) -> AppState:

@@ -11,6 +11,7 @@ import numpy as np
 
 from api.errors import KNOWN_ERRORS
 from api.parts import Parts
+from api.service import Stopwatch, score_record
 from api.settings import Settings, prepare_data_dir
 from merl_core.records import STANDARD_LEADS, Record
 
@@ -45,6 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
         findings.append(_sources(parts))
         findings.append(_self_test(parts))
     finally:
+        parts.engine.close()
         parts.readers.close()
         parts.database.close()
     return findings
@@ -117,7 +119,7 @@ def _self_test(parts: Parts) -> Finding:
     start = time.perf_counter()
     try:
         prompts = parts.engineer.engineer(_LABELS, label_set=None, llm="off")
-        scores = parts.engine.classify(record, prompts.texts).scores
+        scores = score_record(parts.engine, record, prompts.texts, Stopwatch()).scores
     except KNOWN_ERRORS as error:
         return Finding("self-test", ok=False, detail=str(error))
     ms = (time.perf_counter() - start) * 1000

@@ -53,6 +53,7 @@ PROBLEMS: Final = MappingProxyType(
         "missing_scope": Problem(403, "The API key does not allow this"),
         "not_found": Problem(404, "There is nothing of this name"),
         "method_not_allowed": Problem(405, "This route has no such method"),
+        "not_acceptable": Problem(406, "None of the accepted media types is on offer"),
         "review_closed": Problem(409, "The review is published already"),
         "review_incomplete": Problem(409, "Phrases of the review are still to be decided on"),
         "review_busy": Problem(409, "The review was changed at the same time"),

@@ -32,8 +32,8 @@ class Lane:
         """Calls that wait for a thread."""
         return self._limiter.statistics().tasks_waiting
 
-    async def run(self, call: Callable[[], _T]) -> _T:
-        """Return what `call` returns, from a thread of this lane.
+    def admit(self) -> None:
+        """Let a request in.
 
         Raises:
             RequestError: `too_many_requests`, at once, if too many calls wait.
@@ -42,4 +42,17 @@ class Lane:
         if self._limiter.available_tokens <= 0 and n_waiting >= self.max_waiting:
             msg = f"{n_waiting} requests are waiting already, and no more may"
             raise RequestError(msg, code="too_many_requests", retry_after_s=2)
+
+    async def run(self, call: Callable[[], _T], *, is_admitted: bool = False) -> _T:
+        """Return what `call` returns, from a thread of this lane.
+
+        Args:
+            call: Blocks.
+            is_admitted: The request that it is part of was let in already.
+
+        Raises:
+            RequestError: `too_many_requests`; see `admit`.
+        """
+        if not is_admitted:
+            self.admit()
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)

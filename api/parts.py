@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from api.database import Database
+from api.watch import Watch
 from ckepe.prompt_set import PromptSet
 from knowledge_sources.knowledge_base import KnowledgeBase
 from merl_core.records import Record, RecordWarning
 
+Array = NDArray[np.float32]
 LLMMode = Literal["auto", "off", "required"]
 
 
@@ -72,8 +77,23 @@ class ScoringEngine(Protocol):
     def n_reference(self) -> int:
         """Recordings in the reference bank."""
 
-    def classify(self, record: Record, prompts: Mapping[str, str]) -> Classification:
-        """Score one record with prompt texts by label."""
+    @property
+    def n_waiting(self) -> int:
+        """Records that wait for the encoder."""
+
+    def prepare(self, record: Record) -> tuple[Array, tuple[RecordWarning, ...]]:
+        """Return the encoder's input for a record, and what was done to it."""
+
+    def encode(self, windows: Array) -> Array:
+        """Return the features of prepared windows."""
+
+    def score(
+        self, features: Array, warnings: tuple[RecordWarning, ...], prompts: Mapping[str, str]
+    ) -> Classification:
+        """Score an encoded record with prompt texts by label."""
+
+    def close(self) -> None:
+        """Let go of the encoder."""
 
 
 class RecordReader(Protocol):
@@ -127,5 +147,6 @@ class Parts:
     retriever: Searcher
     knowledge: KnowledgeBase
     database: Database
+    watch: Watch = field(default_factory=Watch)
     llm: str | None = None
     model_config: Mapping[str, Any] = field(default_factory=dict)

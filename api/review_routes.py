@@ -1,11 +1,11 @@
 """Routes of the review workflow."""
 
 import functools
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from api.dependencies import Limit, Offset, Ready, State, problems
+from api.dependencies import ALWAYS, Limit, Offset, Ready, State, problems
 from api.review_schemas import (
     PUBLICATION_NAME,
     DecideRequest,
@@ -19,9 +19,7 @@ from api.review_schemas import (
     ReviewPage,
 )
 
-_ALWAYS: Final = problems(400, 401, 403, 413, 422, 429, 503)
-
-router = APIRouter(responses=_ALWAYS, tags=["review"])
+router = APIRouter(responses=ALWAYS, tags=["review"])
 
 ReviewId = Annotated[str, Path(max_length=100)]
 

@@ -179,6 +179,7 @@ class BatchItem(_Body):
     """One record of a batch: its result or its error."""
 
     index: int
+    n_records: int = Field(description="Records of the whole request")
     files: list[str] = Field(description="The parts of this record, as named in the request")
     result: ClassifyAnswer | None = None
     error: ProblemBody | None = None

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from api.errors import RequestError
-from api.parts import Classification, LLMMode, Parts
+from api.parts import Classification, LLMMode, Parts, ScoringEngine
 from api.review_schemas import DiffBody
 from api.reviews import ReviewDesk, diff_body, is_reference
 from api.schemas import (
@@ -42,6 +42,8 @@ from merl_core.quality import Quality, assess_quality
 from merl_core.records import Record, RecordWarning
 
 _CACHED_PROMPT_SETS: Final = 256
+_SCORE_DIGITS: Final = 6
+"""As many as do not depend on how many records the encoder takes at once."""
 
 RecordFiles = Mapping[str, bytes] | Sequence[Path]
 """The files of one record: contents by name, or paths."""
@@ -94,6 +96,22 @@ class Stopwatch:
         }
 
 
+def score_record(
+    engine: ScoringEngine, record: Record, prompts: Mapping[str, str], watch: Stopwatch
+) -> Classification:
+    """Return the scores of a record, its stages timed.
+
+    Raises:
+        merl_core.errors.InvalidRecordError: The record cannot be used.
+    """
+    with watch.stage("prepare"):
+        windows, warnings = engine.prepare(record)
+    with watch.stage("encode"):
+        features = engine.encode(windows)
+    with watch.stage("score"):
+        return engine.score(features, warnings, prompts)
+
+
 class Service:
     """Generates prompts, verifies phrases, classifies records and looks up knowledge.
 
@@ -114,6 +132,7 @@ class Service:
 
     def close(self) -> None:
         """Stop child processes and give connections back."""
+        self.parts.engine.close()
         self.parts.readers.close()
         self.parts.database.close()
 
@@ -214,6 +233,7 @@ class Service:
         key = (classes.labels, classes.label_set)
         with self._lock:
             cached = self._prompt_sets.get(key)
+        self.parts.watch.on_cache("prompt_sets", cached is not None)
         if cached is None:
             cached = self.generate_prompts(classes.labels, label_set=classes.label_set, llm="off")
             self._remember(key, cached)
@@ -230,6 +250,7 @@ class Service:
             text = text if publication is None else publication.prompt_set_id
         with self._lock:
             cached = self._prompt_sets.get(text)
+        self.parts.watch.on_cache("prompt_sets", cached is not None)
         if cached is not None:
             return cached
         found = self._parsed(text) if text.startswith("{") else self.store.get(text)
@@ -261,6 +282,19 @@ class Service:
             while len(self._prompt_sets) > _CACHED_PROMPT_SETS:
                 self._prompt_sets.popitem(last=False)
 
+    def xrefs(self, prompt_set_id: str) -> dict[str, list[str]]:
+        """Return the codes, as `PREFIX:ID`, of what each label of a stored prompt set means."""
+        concepts = self.parts.knowledge.concepts
+        return {
+            prompt.label: [
+                xref
+                for concept_id in prompt.concept_ids
+                if concept_id in concepts
+                for xref in concepts[concept_id].xrefs
+            ]
+            for prompt in self.prompt_set(prompt_set_id).prompts
+        }
+
     # --- records
 
     def classify(self, files: RecordFiles, classes: Classes) -> ClassifyAnswer:
@@ -277,8 +311,7 @@ class Service:
             record = self._read(files)
         with watch.stage("quality"):
             quality = _quality_body(assess_quality(record))
-        with watch.stage("score"):
-            classification = self.parts.engine.classify(record, prompt_set.texts)
+        classification = score_record(self.parts.engine, record, prompt_set.texts, watch)
         return ClassifyAnswer(
             record=_record_body(record, quality),
             model=self._model_body(),
@@ -484,7 +517,7 @@ def _score_bodies(classification: Classification, prompt_set: PromptSet) -> list
             label=item.label,
             meaning=prompts[item.label].meaning,
             grounded=prompts[item.label].is_grounded,
-            score=item.score,
+            score=round(item.score, _SCORE_DIGITS),
             percentile=item.percentile,
             percentile_interval=item.percentile_interval,
             probability=item.probability,

@@ -51,12 +51,16 @@ class Settings(BaseSettings):
     """Requests of one key, or of one address where no key is asked, in any minute; 0: no limit."""
     max_upload_mb: float = Field(default=64.0, gt=0)
     n_workers: int = Field(default=2, ge=1, le=64)
-    """Records classified at the same time."""
+    """Files read at the same time, each in a process of its own."""
     max_waiting: int = Field(default=64, ge=0)
     """Requests that may wait for a worker before new ones are turned away (429)."""
     reader_memory_mb: int = Field(default=2048, ge=256)
     """Memory that the process which parses files may take."""
     reader_timeout_s: float = Field(default=20.0, gt=0)
+    require_published: bool = False
+    """Whether classification takes only reviewed and published prompt sets."""
+    drain_timeout_s: float = Field(default=30.0, ge=0)
+    """How long requests under way may take once the process is told to stop."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     umls_dir: Path | None = None

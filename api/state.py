@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from api.access import KeyRing
 from api.errors import KNOWN_ERRORS
@@ -16,6 +17,9 @@ from api.settings import Settings
 
 LoadParts = Callable[[Settings, Callable[[str], None]], Parts]
 """Builds what the service works with, and says what it is doing."""
+
+_GATHERING: Final = 4
+"""Classifications under way for each reading process: so many may gather before the encoder."""
 
 _log = logging.getLogger("merl.api")
 
@@ -47,7 +51,7 @@ class AppState:
             load_parts=load_parts,
             metrics=Metrics(),
             keys=KeyRing(settings.api_keys),
-            classify_lane=Lane("classify", n_workers=n, max_waiting=waiting),
+            classify_lane=Lane("classify", n_workers=_GATHERING * n, max_waiting=waiting),
             prompt_lane=Lane("prompts", n_workers=2, max_waiting=waiting),
             lookup_lane=Lane("lookup", n_workers=4, max_waiting=4 * waiting),
         )
@@ -83,6 +87,8 @@ class AppState:
             raise
         else:
             self.keys.attach(KeyStore(parts.database))
+            self.metrics.listen(parts.watch)
+            self.metrics.encoder_waiting.set_function(lambda: parts.engine.n_waiting)
             self.service = Service(parts, on_stage=self.metrics.observe_stage)
             self.metrics.ready.set(1)
             _log.info("ready")

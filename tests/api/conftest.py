@@ -62,7 +62,18 @@ class FakeEngine:
     config_sha256 = "11" * 32
     n_reference = 200
 
-    def classify(self, record: Record, prompts: Mapping[str, str]) -> Any:
+    n_waiting = 0
+
+    def prepare(self, record: Record) -> Any:
+        return record.signal[None], ()
+
+    def encode(self, windows: Any) -> Any:
+        return windows.mean(axis=-1)
+
+    def close(self) -> None:
+        pass
+
+    def score(self, features: Any, warnings: Any, prompts: Mapping[str, str]) -> Any:
         if any(text == "explode" for text in prompts.values()):
             msg = "DOE^JANE must not be seen"
             raise RuntimeError(msg)
@@ -99,6 +110,12 @@ class FakeEngineer:
             )
             for label in labels
         )
+        for done, prompt in enumerate(prompts, start=1):
+            if options.get("on_progress") is not None:
+                options["on_progress"](done, len(prompts))
+            if prompt.label == "fail late":
+                msg = "the language model went away"
+                raise LLMError(msg)
         return PromptSet(
             label_set=label_set,
             generator=Generator(llm=None, templates={}, sources=()),

@@ -198,16 +198,17 @@ def test_prompt_sets_are_listed_page_by_page(client: TestClient) -> None:
 
 def test_too_much_waiting_work_is_turned_away(make_client: ClientFactory) -> None:
     client = make_client(n_workers=1, max_waiting=0)
+    client.app.state.merl.classify_lane._limiter.total_tokens = 1
     service = client.app.state.merl.service
     started, may_end = threading.Event(), threading.Event()
-    plain = service.parts.engine.classify
+    plain = service.parts.engine.encode
 
     def slow(*args: Any) -> Any:
         started.set()
         assert may_end.wait(20)
         return plain(*args)
 
-    service.parts.engine.classify = slow
+    service.parts.engine.encode = slow
     thread = threading.Thread(target=post, args=(client,), kwargs={"labels": "a"})
     thread.start()
     assert started.wait(20)
