@@ -25,6 +25,40 @@ Rate = Annotated[int, typer.Option(help="Recordings of PTB-XL: 100 or 500 Hz.")]
 
 
 @app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="mimic-iv-ecg, ptb-xl, cpsc2018 or csn.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder for the copy.")],
+    include: Annotated[
+        list[str] | None, typer.Option(help="Pattern of paths, such as `*.csv`; repeat it.")
+    ] = None,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")] = 8,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="Of a mirror of PhysioNet's files.")
+    ] = None,
+) -> None:
+    """Download a data set from PhysioNet; every file is verified, and a broken run goes on."""
+    with reported():
+        from dataclasses import asdict
+
+        from merl_core.datasets.catalog import find_publication
+        from merl_core.datasets.fetching import BASE_URL
+        from merl_core.datasets.fetching import fetch as fetch_files
+
+        publication = find_publication(name)
+        say(f"{publication.title}; {publication.licence}; doi:{publication.doi}")
+        with progress("files") as advance:
+            done = fetch_files(
+                publication,
+                to,
+                base_url=base_url or BASE_URL,
+                include=include or (),
+                n_connections=connections,
+                on_progress=advance,
+            )
+    write_json({"folder": str(to), **asdict(done)}, None)
+
+
+@app.command()
 def manifest(
     name: Name,
     folder: Folder,

@@ -120,7 +120,15 @@ class Engine:
         return len(self._bank)
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return normalised text features of shape (N, D); texts seen before are not encoded."""
+        """Return normalised text features of shape (N, D); texts seen before are not encoded.
+
+        Raises:
+            CheckpointError: The checkpoint is an ECG encoder alone, or its text model is not on
+                this machine.
+        """
+        if not self.config.has_text:
+            msg = f"checkpoint {self.model_id!r} is an ECG encoder alone: it cannot score texts"
+            raise CheckpointError(msg)
         keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
         with self._lock:
             new = {k: t for k, t in zip(keys, texts, strict=True) if k not in self._texts}
@@ -153,6 +161,7 @@ class Engine:
             signal.window_s,
             low=signal.low_hz,
             high=signal.high_hz,
+            keep_s=signal.keep_s,
         )
         if signal.normalization == "merl_minmax":
             windows = np.stack([merl_minmax(window) for window in windows])

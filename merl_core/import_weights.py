@@ -13,10 +13,11 @@ from merl_core.checkpoint import CheckpointConfig, save_checkpoint
 from merl_core.encoders.resnet1d import PAPER_RESNETS
 from merl_core.encoders.vit1d import PAPER_VITS
 from merl_core.errors import CheckpointError
-from merl_core.model import MerlModel, paper_config
+from merl_core.model import MEDCPT, MerlModel, paper_config, paper_encoder_config
 
 _LEFT_OVER: Final = ("linear.weight", "linear.bias")
 """A ten-class layer that the paper's ResNet carries along and never uses."""
+_FIRST_OF_ENCODER: Final = ("conv1.weight", "to_patch_embedding.weight")
 _TEXT_MODEL: Final = "lm_model."
 _PREFIXES: Final = ("module.", "_orig_mod.")
 
@@ -25,8 +26,8 @@ def import_weights(path: Path, folder: Path, name: str) -> dict[str, Any]:
     """Write the paper's weights as a checkpoint, the encoder recognised by its tensors.
 
     Takes the whole model (`*_ckpt.pth`), whose text model is left out: it is Med-CPT as
-    published. A file with the ECG encoder alone (`*_encoder.pth`) lacks the heads that zero-shot
-    scores need and is refused by name.
+    published, at a pinned revision. Takes the ECG encoder alone (`*_encoder.pth`), too: its
+    features can be probed, but no text can be scored.
 
     Args:
         path: File written by `torch.save`; read without running any code in it.
@@ -41,10 +42,13 @@ def import_weights(path: Path, folder: Path, name: str) -> dict[str, Any]:
             exactly those of that encoder.
     """
     tensors = _read(path)
+    is_alone = any(key in tensors for key in _FIRST_OF_ENCODER)
+    if is_alone:
+        tensors = {f"ecg_encoder.{key}": tensor for key, tensor in tensors.items()}
     left_out = [key for key in tensors if key.startswith(_TEXT_MODEL) or _is_left_over(key)]
     kept = {key: tensor for key, tensor in tensors.items() if key not in set(left_out)}
     encoder = recognise(kept, path)
-    config = paper_config(encoder)
+    config = paper_encoder_config(encoder) if is_alone else paper_config(encoder)
     model = MerlModel(config)
     _check_keys(kept, model, encoder, path)
     state = model.state_dict()
@@ -54,9 +58,12 @@ def import_weights(path: Path, folder: Path, name: str) -> dict[str, Any]:
     source = {"source": path.name, "sha256": sha256, "paper": "Liu et al. 2024, arXiv 2403.06659"}
     bank = torch.zeros(0, config.embed_dim)
     description = CheckpointConfig(name=name, model=config, training=source)
-    save_checkpoint(folder, description, model, bank, _card(name, encoder, path.name, sha256))
+    save_checkpoint(
+        folder, description, model, bank, _card(name, encoder, path.name, sha256, config.has_text)
+    )
     return {
         "encoder": encoder,
+        "has_text": config.has_text,
         "n_tensors": len(kept),
         "left_out": sorted({key.split(".")[0] for key in left_out}),
         "sha256": sha256,
@@ -68,14 +75,8 @@ def recognise(tensors: Mapping[str, Tensor], path: Path) -> str:
     """Return which of the paper's eight encoders the tensors belong to.
 
     Raises:
-        CheckpointError: None of them, or the encoder without the heads.
+        CheckpointError: None of them.
     """
-    if "conv1.weight" in tensors or "to_patch_embedding.weight" in tensors:
-        msg = (
-            f"{path}: an ECG encoder alone, without 'proj_t' and the head that scores need; "
-            f"import the whole model (*_ckpt.pth)"
-        )
-        raise CheckpointError(msg)
     patches = tensors.get("ecg_encoder.to_patch_embedding.weight")
     if patches is not None:
         for name, (width, _) in PAPER_VITS.items():
@@ -136,11 +137,16 @@ def _check_keys(tensors: Mapping[str, Tensor], model: MerlModel, encoder: str, p
             raise CheckpointError(msg)
 
 
-def _card(name: str, encoder: str, source: str, sha256: str) -> str:
+def _card(name: str, encoder: str, source: str, sha256: str, has_text: bool) -> str:
+    text = (
+        f"Text: {MEDCPT.model} at {MEDCPT.revision[:12]}, pooled output."
+        if has_text
+        else "An ECG encoder alone: its features can be probed, but no text can be scored."
+    )
     return (
         f"# {name}\n\nThe paper's {encoder}, imported from `{source}` (sha256 {sha256}).\n"
         "Input: 10 s at 500 Hz, leads in the order of MIMIC-IV-ECG, min-max scaled over the whole\n"
-        "recording. Text: ncbi/MedCPT-Query-Encoder, pooled output.\n\n"
+        f"recording. {text}\n\n"
         "Liu et al. 2024, Zero-Shot ECG Classification with Multimodal Learning and Test-time\n"
         "Clinical Knowledge Enhancement, ICML 2024. Weights under the terms of their release.\n"
     )

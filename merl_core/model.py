@@ -39,6 +39,9 @@ class SignalConfig(_Strict):
     low_hz: float | None = 0.5
     """Lower edge of the filter; None for no filter at all."""
     high_hz: float | None = 40.0
+    keep_s: float | None = Field(default=None, gt=0)
+    """Only the first seconds are kept and the rest of the window is zeros, as in the paper's
+    evaluation on CPSC2018 (5 s); None for whole recordings."""
 
     @property
     def sig_len(self) -> int:
@@ -56,7 +59,8 @@ class EcgConfig(_Strict):
     widths: tuple[int, ...] = PAPER_WIDTHS
     kernel_size: int = 3
     stem_kernel_size: int = 7
-    pool: Literal["attention", "statistics"] = "statistics"
+    pool: Literal["attention", "statistics", "mean"] = "statistics"
+    """The mean over time is that of an encoder without heads."""
     context_width: int = 0
     """Units of a recurrent layer in each direction before the statistics pool; 0 for none."""
     n_heads: int = 4
@@ -115,6 +119,8 @@ class ModelConfig(_Strict):
     ecg: EcgConfig = EcgConfig()
     text: TextConfig = TextConfig()
     embed_dim: int = Field(default=256, gt=0)
+    has_text: bool = True
+    """False for an ECG encoder alone, whose features no text can be compared with."""
     n_members: int = Field(default=1, gt=0)
     """Models of this shape whose cosines are averaged."""
 
@@ -139,6 +145,11 @@ class MerlModel(nn.Module):
         super().__init__()
         self.config = config = config or ModelConfig()
         n_pooled = self._build_ecg_tower(config)
+        if not config.has_text:
+            if n_pooled != config.embed_dim:
+                msg = f"an encoder alone gives {n_pooled} numbers, not {config.embed_dim}"
+                raise ValueError(msg)
+            return
         self.linear1 = nn.Linear(n_pooled, config.embed_dim, bias=False)
         self.linear2 = nn.Linear(n_pooled, config.embed_dim, bias=False)
         text = config.text
@@ -159,6 +170,8 @@ class MerlModel(nn.Module):
         if ecg.vit is not None:
             width, n_heads = PAPER_VITS[ecg.vit]
             self.ecg_encoder = ViT1d(n_leads, config.signal.sig_len, width=width, n_heads=n_heads)
+            if not config.has_text:
+                return width
             self.proj_e = nn.Sequential(
                 nn.Linear(width, embed_dim),
                 nn.BatchNorm1d(embed_dim),
@@ -177,6 +190,8 @@ class MerlModel(nn.Module):
         )
         self.ecg_encoder = encoder
         self._stride = encoder.stride
+        if ecg.pool == "mean":
+            return encoder.n_out
         if ecg.pool == "attention":
             self.downconv = nn.Conv1d(encoder.n_out, embed_dim, 1)
             n_positions = math.ceil(config.signal.sig_len / encoder.stride)
@@ -195,7 +210,10 @@ class MerlModel(nn.Module):
         """
         h = self.ecg_encoder(x)
         if self.config.ecg.vit is not None:
-            return h, self.proj_e(h)
+            return h, self.proj_e(h) if self.config.has_text else h
+        if self.config.ecg.pool == "mean":
+            pooled = h.mean(dim=-1)
+            return pooled, pooled
         if self.config.ecg.pool == "attention":
             h = self.downconv(h)  # (B, D, T')
             return h.mean(dim=-1), self.att_pool_head(h)
@@ -203,15 +221,24 @@ class MerlModel(nn.Module):
         projected = self.pool(h, _is_recorded(x, self._stride, h.shape[-1]))
         return projected, projected
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `encode_ecg(x)`: what is compiled or exported."""
+        return self.encode_ecg(x)
+
     def encode_ecg(self, x: Tensor) -> Tensor:
         """Return normalised ECG features of shape (B, D) for windows of shape (B, L, T)."""
         return F.normalize(self.project_ecg(x)[1], dim=-1)
 
     def encode_text(self, text_vectors: Tensor) -> Tensor:
         """Return normalised text features of shape (N, D) for sentence vectors (N, width)."""
+        return F.normalize(self.project_text(text_vectors), dim=-1)
+
+    def project_text(self, text_vectors: Tensor) -> Tensor:
+        """Return text features of shape (N, D), not normalised."""
         if self.config.text.standardized:
             text_vectors = (text_vectors - self.text_mean) / self.text_spread
-        return F.normalize(self.proj_t(self.text_dropout(text_vectors)), dim=-1)
+        projected: Tensor = self.proj_t(self.text_dropout(text_vectors))
+        return projected
 
     def uma_views(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Return two views of pooled ECG features, each with its own dropout in training."""
@@ -227,6 +254,23 @@ def _is_recorded(x: Tensor, stride: int, n_positions: int) -> Tensor:
     reached = F.max_pool1d(is_sample, stride, stride, ceil_mode=True)[:, 0, :n_positions]
     is_recorded = reached > 0
     return is_recorded | ~is_recorded.any(dim=1, keepdim=True)
+
+
+def paper_encoder_config(name: str) -> ModelConfig:
+    """Return the configuration of one of the paper's encoders without heads.
+
+    Its feature is what the paper's linear probe sees: the encoder's output, mean over time.
+
+    Raises:
+        KeyError: There is no such model.
+    """
+    config = paper_config(name)
+    if name in PAPER_VITS:
+        width, ecg = PAPER_VITS[name][0], config.ecg
+    else:
+        width = PAPER_WIDTHS[-1] * (4 if config.ecg.block == "bottleneck" else 1)
+        ecg = config.ecg.model_copy(update={"pool": "mean"})
+    return config.model_copy(update={"ecg": ecg, "embed_dim": width, "has_text": False})
 
 
 def paper_config(name: str) -> ModelConfig:

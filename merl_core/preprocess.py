@@ -92,6 +92,7 @@ def prepare(
     *,
     low: float | None = 0.5,
     high: float | None = 40.0,
+    keep_s: float | None = None,
 ) -> tuple[NDArray[np.float32], tuple[RecordWarning, ...]]:
     """Return model input for a recording, and what was done to it.
 
@@ -106,6 +107,7 @@ def prepare(
         window_s: Length of a window in seconds.
         low: Lower edge of the filter in Hz; None for no filter at all.
         high: Upper edge of the filter in Hz; None for none.
+        keep_s: Only these first seconds are kept, followed by zeros; None for all of it.
 
     Returns:
         Windows of shape (W, L, T), millivolts, and warnings.
@@ -127,7 +129,11 @@ def prepare(
     signal = resample(signal, record.fs, fs)
     if low is not None:
         signal = bandpass(signal, fs, low, high)
-    windows, cut = cut_windows(signal, round(fs * window_s))
+    length = round(fs * window_s)
+    if keep_s is not None:
+        windows, cut = _first_seconds(signal, round(fs * keep_s), length)
+    else:
+        windows, cut = cut_windows(signal, length)
     return windows, tuple(warnings + cut)
 
 
@@ -211,6 +217,20 @@ def cut_windows(
     return np.stack([signal[:, s : s + length] for s in starts]), warnings
 
 
+def _first_seconds(
+    signal: NDArray[np.float32], n_kept: int, length: int
+) -> tuple[NDArray[np.float32], list[RecordWarning]]:
+    """Return one window of the first samples, zeros behind them.
+
+    Source: Liu et al. 2024, public code of MERL, CPSC2018: 2500 of 5000 samples.
+    """
+    window = np.zeros((1, len(signal), length), dtype=np.float32)
+    kept = signal[:, : min(n_kept, length)]
+    window[0, :, : kept.shape[1]] = kept
+    message = f"the first {kept.shape[1]} samples in a window of {length}"
+    return window, [RecordWarning("cut_to_first_seconds", message)]
+
+
 def merl_minmax(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the signal scaled to 0..1 over all leads together, for the paper's weights.
 
@@ -227,7 +247,8 @@ def _trim_blank_ends(
     signal: NDArray[np.float32], fs: float
 ) -> tuple[NDArray[np.float32], list[RecordWarning]]:
     """Cut leading and trailing stretches in which no lead moves, or none has a value."""
-    steps = np.diff(signal, axis=1)
+    with np.errstate(invalid="ignore"):  # between two infinite samples
+        steps = np.diff(signal, axis=1)
     is_alive = (np.isfinite(steps) & (steps != 0)).any(axis=0)
     alive = np.flatnonzero(is_alive)
     if alive.size == 0:

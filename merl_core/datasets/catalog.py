@@ -67,6 +67,19 @@ NAMES: Final = ("mimic-iv-ecg", *PTBXL_SETS, "cpsc2018", "csn", "manifest")
 """What `load_dataset` reads: PTB-XL by one of its four label sets."""
 
 
+def find_publication(name: str) -> Publication:
+    """Return where a data set is published.
+
+    Raises:
+        MerlError: The name is unknown.
+    """
+    try:
+        return PUBLICATIONS[name]
+    except KeyError:
+        msg = f"unknown data set {name!r}, expected one of {', '.join(PUBLICATIONS)}"
+        raise MerlError(msg) from None
+
+
 def load_dataset(
     name: str,
     folder: Path,

@@ -134,6 +134,9 @@ def _match(layout: dict[str, Any], signal: SignalConfig, folder: Path) -> list[i
         if found != expected:
             msg = f"{folder}: prepared with {name} {found!r}, the model takes {expected!r}"
             raise MerlError(msg)
+    if signal.keep_s is not None:
+        msg = f"keep_s {signal.keep_s!r} is for evaluation: prepared recordings are whole"
+        raise MerlError(msg)
     missing = [lead for lead in signal.leads if lead not in layout["leads"]]
     if missing:
         msg = f"{folder}: prepared without lead {missing[0]!r}"

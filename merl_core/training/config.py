@@ -67,6 +67,12 @@ class PairConfig(BaseModel):
         if self.augmentation is not None and self.model.signal.normalization != "millivolt":
             msg = "augmentation works on millivolts, not on min-max scaled signals"
             raise ValueError(msg)
+        if self.unfrozen_text_layers and self.model.text.standardized:
+            msg = "sentence vectors are standardised once: the text model cannot be trained"
+            raise ValueError(msg)
+        if self.model.signal.keep_s is not None or not self.model.has_text:
+            msg = "keep_s and encoders without text are for evaluation, not for training"
+            raise ValueError(msg)
         if self.cma_weight == 0 and self.uma_weight == 0:
             msg = "cma_weight and uma_weight are both 0: nothing would be trained"
             raise ValueError(msg)

@@ -290,6 +290,9 @@ def build(config: PairConfig, reports: Reports, device: torch.device) -> PairMod
     model.logit_scale.requires_grad_(config.learn_logit_scale and config.cma_weight > 0)
     for part in (model.linear1, model.linear2):
         part.requires_grad_(config.uma_weight > 0)
+    if config.model.text.standardized and reports.vectors is not None:
+        model.text_mean.copy_(reports.vectors.mean(dim=0))
+        model.text_spread.copy_(reports.vectors.std(dim=0) + 1e-6)
     n_layers = config.unfrozen_text_layers
     tower = TextTower(reports.encoder, n_layers) if n_layers else None
     return PairModel(model, tower).to(device)

@@ -45,7 +45,7 @@ class PairModel(nn.Module):
         if self.tower is not None:
             texts = self.tower(texts, is_token)
         pooled, projected = self.merl.project_ecg(signals)
-        text = self.merl.proj_t(self.merl.text_dropout(texts))
+        text = self.merl.project_text(texts)
         one, two = self.merl.uma_views(pooled)
         return projected.float(), text.float(), one.float(), two.float()
 

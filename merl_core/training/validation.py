@@ -79,5 +79,5 @@ def _features(
             signals = data.signals(part).to(device)
             vectors = reports.validation_vectors(torch.from_numpy(part), model.tower)
             ecg.append(model.merl.project_ecg(signals)[1].float())
-            text.append(model.merl.proj_t(vectors.to(device)).float())
+            text.append(model.merl.project_text(vectors.to(device)).float())
     return torch.cat(ecg), torch.cat(text)

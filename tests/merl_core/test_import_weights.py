@@ -1,12 +1,14 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from merl_core.checkpoint import load_checkpoint
+from merl_core.engine import Engine
 from merl_core.errors import CheckpointError
 from merl_core.import_weights import import_weights
-from merl_core.model import MerlModel, paper_config
+from merl_core.model import MerlModel, paper_config, paper_encoder_config
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +52,44 @@ def test_an_unknown_tensor_is_named(released: dict[str, torch.Tensor], tmp_path:
         import_weights(tmp_path / "a.pth", tmp_path / "out", "x")
 
 
-def test_an_encoder_alone_is_refused(tmp_path: Path) -> None:
-    torch.save({"conv1.weight": torch.zeros(64, 12, 7)}, tmp_path / "a.pth")
-    with pytest.raises(CheckpointError, match="an ECG encoder alone"):
+def test_an_encoder_alone_becomes_a_checkpoint_that_scores_no_text(
+    released: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    alone = {k.removeprefix("ecg_encoder."): t for k, t in released.items() if "ecg_encoder." in k}
+    torch.save(alone, tmp_path / "resnet18_encoder.pth")
+    summary = import_weights(tmp_path / "resnet18_encoder.pth", tmp_path / "out", "x")
+    assert (summary["encoder"], summary["has_text"]) == ("resnet18", False)
+    engine = Engine(tmp_path / "out", "cpu")
+    window = np.random.default_rng(0).random((1, 12, 5000), dtype=np.float32)
+    assert engine.encode_windows(window).shape == (1, 512)
+    with pytest.raises(CheckpointError, match="is an ECG encoder alone: it cannot score texts"):
+        engine.encode_text(["atrial fibrillation"])
+
+
+def test_a_transformer_alone_is_recognised(tmp_path: Path) -> None:
+    model = MerlModel(paper_encoder_config("vit_tiny"))
+    torch.save(model.ecg_encoder.state_dict(), tmp_path / "vit_tiny_encoder.pth")
+    summary = import_weights(tmp_path / "vit_tiny_encoder.pth", tmp_path / "out", "x")
+    assert summary["encoder"] == "vit_tiny"
+
+
+def test_an_encoder_with_a_tensor_too_many_is_refused(tmp_path: Path) -> None:
+    state = MerlModel(paper_encoder_config("vit_tiny")).ecg_encoder.state_dict()
+    torch.save({**state, "head.weight": torch.zeros(1)}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"unexpected tensor 'ecg_encoder\.head\.weight'"):
         import_weights(tmp_path / "a.pth", tmp_path / "out", "x")
+
+
+def test_an_imported_model_names_its_text_model_at_a_revision(
+    released: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    torch.save(released, tmp_path / "a.pth")
+    import_weights(tmp_path / "a.pth", tmp_path / "out", "x")
+    text = load_checkpoint(tmp_path / "out").config.model.text
+    assert (text.model, text.pooling) == ("ncbi/MedCPT-Query-Encoder", "pooler")
+    assert len(text.revision) == 40
+    with pytest.raises(CheckpointError, match="hf download ncbi/MedCPT-Query-Encoder"):
+        Engine(tmp_path / "out", "cpu").encode_text(["sinus rhythm"])
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import zlib
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,42 @@ def test_a_batch_of_one_equals_a_batch_of_many() -> None:
         together, alone = model.encode_ecg(x), model.encode_ecg(x[:1])
     assert alone.shape == (1, 256)
     torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet18", "vit_tiny"])
+def test_an_exported_program_gives_the_models_features(name: str, tmp_path: Path) -> None:
+    model = MerlModel(paper_config(name)).eval()
+    x = draws(5, (2, 12, 5000))
+    batch = torch.export.Dim("batch", min=1, max=256)
+    program = torch.export.export(model, (x,), dynamic_shapes=({0: batch},))
+    torch.export.save(program, tmp_path / "model.pt2")
+    loaded = torch.export.load(tmp_path / "model.pt2").module()
+    more = draws(6, (3, 12, 5000))
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(more), model(more), atol=1e-5, rtol=1e-4)
+
+
+def test_our_own_encoder_can_be_exported_too() -> None:
+    model = MerlModel(ModelConfig(ecg=EcgConfig(depths=(1,), widths=(8,)), embed_dim=16)).eval()
+    x = draws(5, (2, 12, 1000))
+    program = torch.export.export(model, (x,)).module()
+    torch.testing.assert_close(program(x), model(x), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("name", ["resnet18", "vit_tiny"])
+def test_a_compiled_model_gives_the_same_features_and_gradients(name: str) -> None:
+    model = MerlModel(paper_config(name)).eval()
+    x = draws(5, (2, 12, 5000))
+    compiled = torch.compile(model)
+    torch.testing.assert_close(compiled(x), model(x), atol=1e-4, rtol=1e-3)
+    key = next(iter(dict(model.named_parameters())))
+    parameter = dict(model.named_parameters())[key]
+    expected = torch.autograd.grad(model(x).square().sum() + model(x)[0, 0], parameter)[0]
+    found = torch.autograd.grad(compiled(x).square().sum() + compiled(x)[0, 0], parameter)[0]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-2)
 
 
 def test_our_encoder_takes_any_length() -> None:
