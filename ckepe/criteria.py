@@ -32,6 +32,15 @@ _OPPOSED: Final = (
 )  # fmt: skip
 _OPPOSITE: Final = {frozenset(pair) for pair in _OPPOSED}
 
+_COMPLEMENTARY: Final = {
+    frozenset(pair)
+    for pair in (
+        ("qrs_wide", "qrs_narrow"), ("rr_regular", "rr_irregular"), ("st_change", "st_isoelectric"),
+        ("t_inverted", "t_upright"), ("t_change", "t_upright"),
+    )
+}  # fmt: skip
+"""Signs of which one holds where the other does not: to deny one is to say the other."""
+
 _SIGN_OF_MEASURE: Final[dict[str, tuple[str, Span]]] = {
     "qrs_wide": ("qrs_duration", Span(110, float("inf"), "ms")),
     "qrs_narrow": ("qrs_duration", Span(float("-inf"), 120, "ms")),
@@ -149,7 +158,10 @@ def _fit_direction(direction: str, criterion: Criterion) -> Fit:
 
 def _fit_across(mention: Mention, claim: Claim, criterion: Criterion, leads: Sequence[str]) -> Fit:
     """A sign against a measurement of the same thing, or against its opposite."""
-    if frozenset((mention.feature, criterion.feature)) in _OPPOSITE:
+    pair = frozenset((mention.feature, criterion.feature))
+    if pair in _COMPLEMENTARY and criterion.comparator is not Comparator.ABSENT:
+        return Fit.MET if mention.is_negated else Fit.OPPOSED
+    if pair in _OPPOSITE:
         is_affirmed = not mention.is_negated and criterion.comparator is not Comparator.ABSENT
         touches = not claim.leads or not leads or bool(set(claim.leads) & set(leads))
         return Fit.OPPOSED if is_affirmed and touches else Fit.NONE

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
@@ -131,13 +131,40 @@ _COMPARED: Final = re.compile(
 )
 
 
+_RATIO: Final = re.compile(
+    r"(?<![\d:])(\d{1,2})\s*(?::|to)\s*([1-9])(?=\s+(?:AV|conduction|block|ratio))"
+)
+"""Conduction: `2:1`, `3 to 1`."""
 _WAVE_AND_LEAD: Final = re.compile(r"\b([PQRSTpqrst])[- ]?(V[1-9]|aV[LRF])\b")
+_SHORTHAND: Final = (
+    (re.compile(r"(?<=\w)\s*\+\s*(?=[A-Z]\b)"), " plus "),
+    (re.compile(r"\b([PR])-\1\b"), r"\1\1"),
+    (re.compile(r"\bF[- ]?waves?\b"), "flutter waves"),
+    (re.compile(r"\bf[- ]?waves?\b"), "fibrillatory waves"),
+    (
+        re.compile(r"\bP[- ]?waves? without (?:an? )?(?:following |conducted )?QRS\b(?: complex)?"),
+        "non-conducted P wave",
+    ),
+    (re.compile(r"\b(?:minus|negative) (?=\d)"), "-"),
+    (re.compile(r"\bplus (?=\d)"), "+"),
+    (
+        re.compile(
+            r"(\baxis\b(?:\s+(?:is|of|at|beyond|above|below|over|under|to|more than|less than))*"
+            r"\s*[<>≤≥]?=?\s*[-+−]?\d+)(?!\s*(?:°|deg|to\b|and\b|bis\b|[-–.,]?\d))"
+        ),
+        r"\1 degrees",
+    ),
+)
+"""What is written short, and in full; capital F are the waves of flutter, small f of
+fibrillation, and an axis without a unit is in degrees."""
 
 
 def spell_out(text: str) -> str:
     """Return a phrase with its shorthand written out: `SV1 + RV5` is `S in V1 plus R in V5`."""
     written = _WAVE_AND_LEAD.sub(lambda m: f"{m[1].upper()} in {m[2]}", text)
-    return re.sub(r"(?<=\w)\s*\+\s*(?=[A-Z]\b)", " plus ", written)
+    for pattern, full in _SHORTHAND:
+        written = pattern.sub(full, written)
+    return written
 
 
 @lru_cache(maxsize=4096)
@@ -151,6 +178,9 @@ def find_quantities(text: str) -> tuple[Span, ...]:
         first, last = sorted((low * factor, high * factor))
         found.append(Span(first, last, unit))
         rest = rest.replace(match[0], " ")
+    for match in _RATIO.finditer(plain):
+        ratio = int(match[1]) / int(match[2])
+        found.append(Span(ratio, ratio, "ratio"))
     found += [_to_span(match) for match in _COMPARED.finditer(rest)]
     return tuple(found)
 
@@ -218,7 +248,7 @@ _STEMS: Final = {
     "diphasic": "biphasic", "downslope": "downsloping", "descending": "downsloping",
     "scooping": "scooped", "sagging": "scooped", "pathological": "pathological",
     "abnormal": "abnormal", "abnormality": "abnormal", "changes": "change", "altered": "change",
-    "alteration": "change", "absent": "absent", "bizarre": "wide", "notch": "notch",
+    "alteration": "change", "absent": "absent", "notch": "notch",
 }  # fmt: skip
 _IGNORED: Final = frozenset(
     {"the", "a", "an", "of", "in", "on", "with", "and", "or", "complex", "segment", "wave", "is"}
@@ -277,32 +307,42 @@ def features() -> Mapping[str, Feature]:
 def find_features(text: str) -> tuple[Mention, ...]:
     """Return the features that a text names, the most specific first.
 
-    A feature counts when every content word of one of its names is in the text; one whose words
-    are a part of another found feature's words is dropped (`QRS` within `QRS axis`).
+    A feature counts when every content word of one of its names is in the text, near each other;
+    one whose words are a part of another found feature's words is dropped (`QRS` within `QRS
+    axis`).
     """
     units = {span.unit for span in find_quantities(text)}
     text = without_quantities(text)
     words, all_words = stems(without_leads(text)), stems(text)
+    order = _ordered_stems(text)
+    content = [w for w in order if w not in _IGNORED]
     found: dict[str, frozenset[str]] = {}
     for key, name in _feature_stems():
         said = words if name <= words else all_words
-        if name and name <= said and len(name) > len(found.get(key, ())):
+        if (
+            name
+            and name <= said
+            and len(name) > len(found.get(key, ()))
+            and _is_near(content, name)
+        ):
             found[key] = name
     for unit in units:
         for wave in words & {"p", "q", "r", "s", "t", "u", "qrs"}:
             if (wave, unit) in _BARE_WAVES:
                 found.setdefault(_BARE_WAVES[wave, unit], frozenset({wave}))
+        if unit == "ratio" and words & {"av", "conduction", "block"}:
+            found.setdefault("av_ratio", frozenset())
         if unit == "bpm" and not {"heart_rate", "atrial_rate"} & set(found):
             is_atrial = bool(words & {"atrial", "flutter", "p"}) and "sinus" not in words
             found["atrial_rate" if is_atrial else "heart_rate"] = frozenset()
     kept = {
         key: name
         for key, name in found.items()
-        if not any(name < other for o, other in found.items() if o != key)
+        if not name or not any(name < other for o, other in found.items() if o != key)
     }
-    order = _ordered_stems(text)
+    denied = _denied_after(text)
     mentions = [
-        Mention(key, _is_negated(order, name), _direction(order, name), len(name))
+        Mention(key, _is_negated(order, denied, name), _direction(order, name), len(name))
         for key, name in kept.items()
     ]
     return tuple(sorted(mentions, key=lambda m: -m.n_words))
@@ -313,18 +353,35 @@ def _ordered_stems(text: str) -> list[str]:
     return [_STEMS.get(w, w) for w in words]
 
 
+_NEAR: Final = 2
+
+
+def _is_near(content: list[str], name: frozenset[str]) -> bool:
+    """Whether the words of a name stand together somewhere, at most two others among them."""
+    width = len(name) + _NEAR
+    return len(name) == 1 or any(
+        name <= set(content[start : start + width]) for start in range(len(content))
+    )
+
+
 def _places(order: list[str], name: frozenset[str]) -> list[int]:
     return [i for i, word in enumerate(order) if word in name]
 
 
-def _is_negated(order: list[str], name: frozenset[str]) -> bool:
+def _denied_after(text: str) -> frozenset[int]:
+    """Places of words that deny what stands before them: `absent`, but not `without`."""
+    words = expand_acronyms(normalize_name(text)).replace("r'", "r2").split()
+    return frozenset(i for i, word in enumerate(words) if word in _DENIED_AFTER)
+
+
+def _is_negated(order: list[str], denied: frozenset[int], name: frozenset[str]) -> bool:
     """Whether a word shortly before the feature denies it, or one right after it does."""
     places = _places(order, name)
     if not places:
         return False
     before = {w for p in places for w in order[max(0, p - 4) : p] if w not in name}
-    after = {w for w in order[places[-1] + 1 : places[-1] + 4] if w not in name}
-    return bool(before & _NEGATIONS) or bool(after & _DENIED_AFTER)
+    after = set(range(places[-1] + 1, places[-1] + 4)) & denied
+    return bool(before & _NEGATIONS) or bool(after)
 
 
 def _direction(order: list[str], name: frozenset[str]) -> str | None:
@@ -354,6 +411,39 @@ def without_leads(text: str) -> str:
     if any(_NUMERAL_BEFORE.search(kept[: m.start()]) for m in _LEAD.finditer(kept)):
         return kept
     return " ".join(_LEADS_SPAN.sub(drop, kept).split())
+
+
+_SUBJECT: Final = re.compile(
+    r"\b(?P<subject>(?:QRS|P|Q|R|S|T|U|ST)(?:[- ](?:complex(?:es)?|waves?|segments?))?)(?![\w'])"
+)
+_SAID_OF_IT: Final = re.compile(
+    r"^(?:is |are )?(?:positive|negative|upright|inverted|isoelectric|biphasic|flat|tall|deep|small"
+    r"|elevated|depressed|absent|wide|narrow|broad|notched|peaked)\b",
+    re.IGNORECASE,
+)
+
+
+def share_subject(parts: Sequence[str]) -> list[str]:
+    """Return the parts with the first one's wave put before those that only say how it looks.
+
+    `QRS negative in I` and `positive in aVF` become two sentences about the QRS; a part that
+    only names a lead belongs to the one before.
+    """
+    kept: list[str] = []
+    for part in parts:
+        if kept and find_leads(part) and not without_leads(part):
+            kept[-1] = f"{kept[-1]} and {part}"
+        else:
+            kept.append(part)
+    subject = _SUBJECT.search(kept[0]) if kept else None
+    if subject is None:
+        return kept
+    return [kept[0]] + [
+        f"{subject['subject']} {part}"
+        if _SAID_OF_IT.match(part) and not _SUBJECT.search(part)
+        else part
+        for part in kept[1:]
+    ]
 
 
 _SEPARATORS: Final = re.compile(r"\s*;\s*|\s+(?:as well as|plus|together with)\s+")

@@ -1,7 +1,7 @@
 """Which concept a phrase names, if it names one: by name, by spelling, or as a qualified name."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -12,9 +12,12 @@ from ckepe.axes import same_poles
 from ckepe.modifiers import are_qualifiers
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
+from knowledge_sources.translation import say_in_terms
 
 _TYPO: Final = 0.88
 _SHORTEST_TYPO: Final = 8
+_SAID: Final = 0.94
+"""How sure a name is that was said in other words than the sources'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,17 @@ class Resolver:
         heads = self._knowledge_base.by_alias(phrase)
         if heads:
             return Resolution(tuple(heads), phrase, 1.0)
-        return self._misspelled(phrase) or self._qualified(phrase)
+        readings = (self._misspelled(phrase), self._qualified(phrase), self._translated(phrase))
+        return max((r for r in readings if r), key=lambda r: r.score, default=None)
+
+    def _translated(self, phrase: str) -> Resolution | None:
+        """A German, Spanish or lay name by what it says in English terms."""
+        for said in say_in_terms(phrase):
+            heads = self._knowledge_base.by_alias(said)
+            found = Resolution(tuple(heads), said, _SAID) if heads else self._qualified(said)
+            if found is not None:
+                return replace(found, score=min(found.score, _SAID))
+        return None
 
     def _misspelled(self, phrase: str) -> Resolution | None:
         name = expand_acronyms(normalize_name(phrase))

@@ -11,18 +11,27 @@ import bm25s
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from ckepe.axes import numerals, opposing_axis
+from ckepe.axes import numerals, opposing_axis, poles
 from ckepe.criteria import Fit, fit_mention, read_claim
 from ckepe.index import DenseIndex
+from ckepe.resolution import Resolver
 from knowledge_sources.concept import Criterion
 from knowledge_sources.errors import KnowledgeError
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.label_sets import find_label, label_sets
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
+from knowledge_sources.translation import say_in_terms
 
 GROUNDING_THRESHOLD: Final = 0.57
 """A best score below this means that no source knows the query; calibrated in `benchmarks`."""
 _CRITERIA_WEIGHT: Final = 0.4
+_TRANSLATED: Final = 0.97
+"""What likeness to a translation is worth against likeness to the query's own words."""
+_HARDLY_MORE: Final = 0.02
+_UNSAID: Final = 0.01
+"""What each pole of the query (left, acute, inferior) costs that the found name leaves out."""
+_AGAINST: Final = 0.06
+"""What each sign costs that speaks against a concept."""
 _POOL: Final = 60
 _SHORTEST_FUZZY: Final = 5
 _SAME_SPELLING: Final = 86.0
@@ -50,6 +59,8 @@ class _Signals:
     words: float = 0.0
     meaning: float = 0.0
     criteria: float = 0.0
+    n_opposed: int = 0
+    """Signs of the query that speak against the concept."""
     spelled: str = ""
     meant: str = ""
 
@@ -65,6 +76,7 @@ class HybridRetriever:
     def __init__(self, knowledge_base: KnowledgeBase, index: DenseIndex) -> None:
         self.knowledge_base = knowledge_base
         self._index = index
+        self._resolver = Resolver(knowledge_base)
 
     def search(self, query: str, top_k: int = 10, label_set: str | None = None) -> list[Hit]:
         """Return the concepts nearest to the query, best first.
@@ -78,8 +90,10 @@ class HybridRetriever:
             KnowledgeError: The label set, or its code, does not exist.
         """
         scored = {h: (1.0 - i * 1e-3, query) for i, h in enumerate(self._named(query, label_set))}
+        if not scored:
+            scored = self._resolved(query)
         if len(scored) < top_k:
-            for head, score, matched in self._similar(query):
+            for head, (score, matched) in self._likened(query).items():
                 scored.setdefault(head, (score, matched))
         ranked = sorted(scored.items(), key=lambda item: (-item[1][0], self._depth(item[0])))
         return [self._to_hit(head, score, matched) for head, (score, matched) in ranked[:top_k]]
@@ -96,6 +110,38 @@ class HybridRetriever:
     def find_near(self, text: str) -> list[tuple[str, float]]:
         """Return the knowledge's texts nearest in meaning, with cosines, best first."""
         return [(hit.text, hit.score) for hit in self._index.search([text], _POOL)[0]]
+
+    def _resolved(self, query: str) -> dict[str, tuple[float, str]]:
+        """Concepts whose name the query is: qualified, misspelled or in another language."""
+        found = self._resolver.resolve(query)
+        if found is None:
+            return {}
+        heads = self._rank_named(found.matched, found.heads)
+        return {h: (found.score - i * 1e-3, found.matched) for i, h in enumerate(heads)}
+
+    def _likened(self, query: str) -> dict[str, tuple[float, str]]:
+        """The best likeness of each concept to the query as it is, or in English terms."""
+        best: dict[str, tuple[float, str]] = {}
+        for text, worth in ((query, 1.0), *((t, _TRANSLATED) for t in say_in_terms(query))):
+            for head, score, matched in self._similar(text):
+                said = f"{matched} {self.knowledge_base.concepts[head].canonical_name}"
+                score = worth * score - _UNSAID * len(poles(text) - poles(said))
+                if score > best.get(head, (0.0, ""))[0]:
+                    best[head] = (score, matched)
+        return self._prefer_general(best)
+
+    def _prefer_general(self, scored: dict[str, tuple[float, str]]) -> dict[str, tuple[float, str]]:
+        """Put a concept before its kinds where they are hardly more like the query than it is."""
+        lifted = dict(scored)
+        for head, (score, _) in scored.items():
+            margin = _HARDLY_MORE if score < _STRONG else 0.2 * _HARDLY_MORE
+            for above in self.knowledge_base.parents(head):
+                if self.knowledge_base.concepts[above].kind == "group":
+                    continue
+                if above in scored and score - margin < scored[above][0] < score:
+                    kept, matched = lifted[above]
+                    lifted[above] = (max(kept, score + 1e-4), matched)
+        return lifted
 
     def _named(self, query: str, label_set: str | None) -> list[str]:
         label = find_label(query)
@@ -234,6 +280,7 @@ class HybridRetriever:
         total = sum(self._rarity.get(m.feature, 1.0) for m in claim.mentions)
         for head, weights in met.items():
             signals[head].criteria = max(0.0, sum(weights.values())) / total
+            signals[head].n_opposed = sum(w < 0 for w in weights.values())
 
     @cached_property
     def _criteria(self) -> tuple[tuple[str, Criterion], ...]:
@@ -281,4 +328,5 @@ def _fuse(signals: _Signals, query: str) -> float:
     text = signals.meant or signals.spelled
     if text and opposing_axis(query, text) is not None:
         fused *= 0.9
-    return fused if fused <= _STRONG else _STRONG + 0.1 * math.tanh(fused - _STRONG)
+    strong = fused if fused <= _STRONG else _STRONG + 0.1 * math.tanh(fused - _STRONG)
+    return strong - _AGAINST * signals.n_opposed

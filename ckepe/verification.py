@@ -29,13 +29,14 @@ from ckepe.phrases import (
     find_features,
     find_leads,
     find_quantities,
+    share_subject,
     split_phrase,
     without_leads,
     without_quantities,
 )
 from ckepe.prompt_set import Evidence, Relation
 from ckepe.resolution import Resolution, Resolver
-from knowledge_sources.concept import Concept, Criterion
+from knowledge_sources.concept import Comparator, Concept, Criterion
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
 
@@ -45,6 +46,7 @@ NearTexts = Callable[[str], Sequence[tuple[str, float]]]
 _FitOf = tuple[Fit, str, Criterion]
 """A fit, the concept that owns the criterion, the criterion."""
 
+_NORMAL_ECG: Final = "ECG:normal-ecg"
 _PARAPHRASE: Final = 0.86
 _LONGEST: Final = 30
 _CHAT: Final = re.compile(
@@ -112,6 +114,7 @@ class Verifier:
         self.knowledge_base = knowledge_base
         self._find_near = find_near
         self._resolver = Resolver(knowledge_base)
+        self._of_members: dict[str, tuple[tuple[str, Criterion], ...]] = {}
 
     def verify(self, phrase: str, concept_ids: Sequence[str]) -> Verdict:
         """Return the verdict on a phrase for a label that means these concepts.
@@ -149,6 +152,7 @@ class Verifier:
             return parts
         for separator in (r"\s+with\s+", r"\s*,\s*(?:and\s+)?|\s+and\s+", r"\s+or\s+|\s*/\s*"):
             pieces = [p.strip(" .,") for p in re.split(separator, phrase) if p.strip(" .,")]
+            pieces = share_subject(pieces)
             if len(pieces) > 1 and all(self._says_something(p) for p in pieces):
                 return tuple(pieces)
         return (phrase,)
@@ -160,10 +164,15 @@ class Verifier:
     def _judge_parts(
         self, phrase: str, parts: Iterable[str], targets: Sequence[str], whole: Verdict
     ) -> Verdict:
-        verdicts = [
-            self._refuse_form(part) or _best(self._judge(part, t) for t in targets)
-            for part in parts
-        ]
+        verdicts: list[Verdict] = []
+        kinds: list[str] = []
+        for part in parts:
+            verdict = self._refuse_form(part) or _best(
+                self._judge(part, t) for t in (*targets, *kinds)
+            )
+            if verdict.relation is Relation.NARROWER:
+                kinds += [self.knowledge_base.head(e.concept_id) for e in verdict.evidence[:1]]
+            verdicts.append(verdict)
         proven = [v for v in verdicts if v.is_accepted]
         refused = [v for v in verdicts if not v.is_accepted]
         if proven and all(v.relation is Relation.BROADER and v.evidence for v in refused):
@@ -190,8 +199,20 @@ class Verifier:
                 return named
         claimed = self._judge_claim(phrase, target)
         if claimed is not None and (claimed.is_accepted or claimed.relation is Relation.OPPOSITE):
+            if named is not None and not self._is_telling(claimed, target):
+                return named
             return claimed
         return named or self._judge_paraphrase(phrase, target) or claimed or self._unknown(phrase)
+
+    def _is_telling(self, claimed: Verdict, target: str) -> bool:
+        """Whether a claim outweighs that the phrase names another condition.
+
+        In a group it does so only by what one of its members requires.
+        """
+        if self.knowledge_base.get(target).kind != "group":
+            return True
+        required = {c.text for _, c in self._criteria(target) if c.is_required}
+        return any(e.matched in required for e in claimed.evidence)
 
     # Names
 
@@ -270,8 +291,7 @@ class Verifier:
         knowledge = self.knowledge_base
         own = [(target, c) for c in self._cluster_criteria(target)]
         if knowledge.get(target).kind == "group":
-            for member in sorted(knowledge.descendants(target)):
-                own += [(member, c) for c in self._cluster_criteria(member)]
+            own += self._member_criteria(target)
         said = {c.feature for _, c in own}
         for ancestor in sorted(knowledge.ancestors(target)):
             own += [
@@ -280,6 +300,39 @@ class Verifier:
                 if c.is_required and not is_for_children(c) and c.feature not in said
             ]
         return own
+
+    def _member_criteria(self, group: str) -> tuple[tuple[str, Criterion], ...]:
+        """What shows one of a group's members; not what merely goes along with one.
+
+        A prolonged PR interval may accompany digitalis effect, but is no ST-T change: a criterion
+        that is not required does not count where it shows a finding outside the group by itself,
+        or, in a group without rhythms, where it holds in a normal ECG too.
+        """
+        if group not in self._of_members:
+            knowledge = self.knowledge_base
+            members = sorted(knowledge.descendants(group))
+            inside = {group, *members, *knowledge.ancestors(group)}
+            outside = [knowledge.get(h) for h in knowledge.heads() if h not in inside]
+            kinds = {knowledge.get(m).kind for m in members}
+            normal = frozenset() if kinds & {"rhythm", "ectopy"} else self._normal
+            self._of_members[group] = tuple(
+                (member, c)
+                for member in members
+                for c in self._cluster_criteria(member)
+                if c.is_required
+                or not (
+                    (c.feature, _is_limit_above(c)) in normal or any(implies(o, c) for o in outside)
+                )
+            )
+        return self._of_members[group]
+
+    @cached_property
+    def _normal(self) -> frozenset[tuple[str, bool]]:
+        """Features of a normal ECG, each with whether it is a limit from above."""
+        if _NORMAL_ECG not in self.knowledge_base.concepts:
+            return frozenset()
+        criteria = self.knowledge_base.get(_NORMAL_ECG).criteria
+        return frozenset((c.feature, _is_limit_above(c)) for c in criteria)
 
     def _cluster_criteria(self, head: str) -> list[Criterion]:
         return [
@@ -444,13 +497,19 @@ _PLAIN_WORDS: Final = frozenset(
 )
 """Plain words that need no source."""
 _ACCEPTED: Final = (Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE)
-_CONTEXT: Final = frozenset({"p_wave", "premature_beat", "rr_regular", "st_change", "t_change"})
+_CONTEXT: Final = frozenset(
+    {"p_wave", "premature_beat", "rr_regular", "pp_regular", "st_change", "t_change"}
+)
 """Features that a phrase may name beside what it is about: `spike followed by a P wave`."""
 _ORDER: Final = (
     Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE, Relation.OPPOSITE, Relation.SIBLING,
     Relation.BROADER, Relation.OTHER_CONDITION, Relation.UNKNOWN, Relation.NOT_ECG,
     Relation.FRAGMENT,
 )  # fmt: skip
+
+
+def _is_limit_above(criterion: Criterion) -> bool:
+    return criterion.comparator in (Comparator.LESS_THAN, Comparator.AT_MOST, Comparator.ABSENT)
 
 
 def _quantities_belong(claim: Claim, criteria: Sequence[tuple[str, Criterion]]) -> bool:

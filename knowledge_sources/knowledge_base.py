@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -22,6 +23,7 @@ _BROAD_IDENTIFIERS: Final = frozenset(
     {"SNOMED:102594003", "UMLS:C0522055", "UMLS:C0027051", "SNOMED:44808001", "ICD10CM:I51.7"}
 )
 """Identifiers that sources attach to many different concepts; they join nothing."""
+_BRACKETED: Final = re.compile(r"^(?P<outer>[^()]*\S)\s*\((?P<inner>[^()]+)\)\s*$")
 
 
 class KnowledgeBase:
@@ -89,11 +91,16 @@ class KnowledgeBase:
         """Return the heads that carry this name, best match first; empty if none does.
 
         Compared without case, hyphens, plural and spelling; then also without word order and with
-        acronyms written out.
+        acronyms written out. A name may carry a second one in brackets, `atrial fibrillation
+        (AF)`: both must then mean the same where both are known.
         """
         name = normalize_name(text)
         found = self._names.get(name) or self._names.get(expand_acronyms(name))
-        return list(found or self._word_keys.get(word_key(text), ()))
+        found = found or self._word_keys.get(word_key(text))
+        if found is None and (bracketed := _BRACKETED.match(text)):
+            outer, inner = self.by_alias(bracketed["outer"]), self.by_alias(bracketed["inner"])
+            return [h for h in outer if h in inner] if outer and inner else outer
+        return list(found or ())
 
     def names(self) -> Mapping[str, tuple[str, ...]]:
         """Return the heads by normalised name."""

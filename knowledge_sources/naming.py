@@ -16,6 +16,7 @@ _SPELLINGS: Final = (
     (re.compile(r"\bbeat to beat\b"), "beattobeat"),
     (re.compile(r"\bre ?polari[sz]"), "repolariz"),
     (re.compile(r"\bpre ?excit"), "preexcit"),
+    (re.compile(r"\bre entr"), "reentr"),
     (re.compile(r"\bhemi block"), "hemiblock"),
     (re.compile(r"\b[13](?:st|rd)? ?(?=degree|grade)"), lambda m: _DEGREES[m[0][0]]),
     (re.compile(r"\b2(?:nd)? ?(?=degree|grade)"), lambda _: "second "),

@@ -21,6 +21,9 @@ COLUMNS: Final = {
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, bytes read and bytes in all."""
 
+Where = Callable[[str], bool]
+"""Told a whole line, says whether it is wanted."""
+
 _REPORT_EVERY: Final = 1 << 17
 
 
@@ -60,8 +63,16 @@ class RrfFolder:
         """Return the paths of all files that a loader reads."""
         return [path for kind in COLUMNS if (path := self.find(kind)) is not None]
 
-    def rows(self, kind: str, wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    def rows(
+        self, kind: str, wanted: Sequence[str], where: Where | None = None
+    ) -> Iterator[tuple[str, ...]]:
         """Yield the wanted columns of each row, in their order; nothing if the file is absent.
+
+        Args:
+            kind: `CONSO`, `DEF`, `REL` or `STY`.
+            wanted: Names of columns.
+            where: Whether a line is wanted at all, asked before it is split: most are not. Every
+                line is checked, wanted or not.
 
         Raises:
             SourceFormatError: A row has too few or too many fields, or a column is missing.
@@ -75,10 +86,10 @@ class RrfFolder:
             message = f"there is no such column; the file has {', '.join(columns)}"
             raise SourceFormatError(path, message, line=1, column=missing[0])
         places = [columns.index(c) for c in wanted]
-        for fields in self._split(path, len(columns)):
+        for fields in self._split(path, len(columns), where):
             yield tuple(fields[place] for place in places)
 
-    def _split(self, path: Path, n_columns: int) -> Iterator[list[str]]:
+    def _split(self, path: Path, n_columns: int, where: Where | None) -> Iterator[list[str]]:
         total, done = path.stat().st_size, 0
         with _open(path) as file:
             for number, raw in enumerate(file, start=1):
@@ -87,7 +98,9 @@ class RrfFolder:
                     self._on_progress(path.name, min(done, total), total)
                 if number == 1 and raw.startswith(b"#"):
                     continue
-                yield _fields(path, number, raw, n_columns)
+                line = _check(path, number, raw, n_columns)
+                if where is None or where(line):
+                    yield line.split("|")
         if self._on_progress is not None:
             self._on_progress(path.name, total, total)
 
@@ -118,13 +131,14 @@ def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _fields(path: Path, number: int, raw: bytes, n_columns: int) -> list[str]:
+def _check(path: Path, number: int, raw: bytes, n_columns: int) -> str:
     try:
-        fields = raw.decode().rstrip("\r\n").split("|")
+        line = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 at byte {error.start}"
         raise SourceFormatError(path, message, line=number) from error
-    if len(fields) != n_columns + 1 or fields[-1]:
-        message = f"expected {n_columns} fields, each followed by '|', found {len(fields) - 1}"
-        raise SourceFormatError(path, message, line=number, column=min(len(fields), n_columns))
-    return fields
+    n_found = line.count("|")
+    if n_found != n_columns or not line.endswith("|"):
+        message = f"expected {n_columns} fields, each followed by '|', found {n_found}"
+        raise SourceFormatError(path, message, line=number, column=min(n_found + 1, n_columns))
+    return line

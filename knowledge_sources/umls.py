@@ -23,7 +23,7 @@ from knowledge_sources.concept import (
     Terminology,
 )
 from knowledge_sources.errors import KnowledgeError
-from knowledge_sources.rrf import Progress, RrfFolder
+from knowledge_sources.rrf import Progress, RrfFolder, Where
 
 SEMANTIC_TYPES: Final = frozenset(
     {"T033", "T034", "T046", "T047", "T184", "T201", "T042", "T190", "T020", "T019"}
@@ -128,7 +128,9 @@ def _add_descendants(files: RrfFolder, seeds: set[str]) -> tuple[set[str], dict[
     found, parents = set(seeds), defaultdict(set)
     for _ in range(_MAX_DEPTH):
         below = set()
-        for parent, rel, child, rela in files.rows("REL", ("CUI1", "REL", "CUI2", "RELA")):
+        for parent, rel, child, rela in files.rows(
+            "REL", ("CUI1", "REL", "CUI2", "RELA"), _is_hierarchical
+        ):
             if rel == "PAR":
                 parent, child = child, parent
             elif rel != "CHD":
@@ -142,12 +144,21 @@ def _add_descendants(files: RrfFolder, seeds: set[str]) -> tuple[set[str], dict[
     return found, parents
 
 
+def _is_hierarchical(line: str) -> bool:
+    return "|CHD|" in line or "|PAR|" in line
+
+
+def _is_of(cuis: set[str]) -> Where:
+    """Whether a line, which begins with its concept, is of one of these."""
+    return lambda line: line[: line.find("|")] in cuis
+
+
 def _of_wanted_types(files: RrfFolder, cuis: set[str], seeds: set[str]) -> set[str]:
     if files.find("STY") is None:
         return cuis
     wanted = {
-        cui for cui, tui in files.rows("STY", ("CUI", "TUI"))
-        if tui in SEMANTIC_TYPES and cui in cuis
+        cui for cui, tui in files.rows("STY", ("CUI", "TUI"), _is_of(cuis))
+        if tui in SEMANTIC_TYPES
     }  # fmt: skip
     return wanted | seeds
 
@@ -165,8 +176,8 @@ def _read_concepts(
         if xref:
             xrefs[cui][xref] = None
     definitions: dict[str, str] = {}
-    for cui, text, suppress in files.rows("DEF", ("CUI", "DEF", "SUPPRESS")):
-        if cui in cuis and suppress == "N":
+    for cui, text, suppress in files.rows("DEF", ("CUI", "DEF", "SUPPRESS"), _is_of(cuis)):
+        if suppress == "N":
             definitions.setdefault(cui, text)
     return tuple(
         Concept(
@@ -186,10 +197,10 @@ def _read_names(files: RrfFolder, cuis: set[str]) -> Iterable[tuple[str, Alias, 
     wanted = ("CUI", "TS", "STT", "ISPREF", "SAB", "TTY", "CODE", "STR", "SUPPRESS")
     has_language = files.find("CONSO") is not None and _has_language(files)
     columns = (*wanted, "LAT") if has_language else wanted
-    for row in files.rows("CONSO", columns):
+    for row in files.rows("CONSO", columns, _is_of(cuis)):
         cui, ts, stt, ispref, sab, tty, code, text, suppress = row[:9]
         lang = _LANGUAGES.get(row[9]) if has_language else "en"
-        if cui not in cuis or suppress != "N" or lang is None:
+        if suppress != "N" or lang is None:
             continue
         prefix = _PREFIX_OF_SOURCE.get(sab)
         xref = _identifier(prefix, code) if prefix else None
