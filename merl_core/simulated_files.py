@@ -9,11 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.records import STANDARD_LEADS
-from merl_core.simulate import simulate
+from merl_core.simulate import FINDINGS, simulate
 from merl_core.targets import load_vocabulary
 
 MANIFEST: Final = "manifest.csv"
 _UNITS_PER_MV: Final = 1000
+
+
+def describe_findings() -> list[tuple[str, str]]:
+    """Return every finding that can be asked for, with its name in words."""
+    vocabulary = load_vocabulary()
+    names = {id_: vocabulary.concepts[i].canonical_name for id_, i in vocabulary.index.items()}
+    return [(id_, names.get(id_, id_.replace("-", " "))) for id_ in sorted(FINDINGS)]
 
 
 def write_simulated(
@@ -24,6 +31,8 @@ def write_simulated(
     fs: int,
     duration_s: float,
     seed: int,
+    noise_level: float = 1.0,
+    report_style: str | None = None,
 ) -> Path:
     """Write simulated recordings and return the manifest: paths, reports, one column a finding.
 
@@ -36,11 +45,21 @@ def write_simulated(
         fs: Samples per second.
         duration_s: Length in seconds.
         seed: Same seed, same files.
+        noise_level: 0 for none, 1 for what a clinic records.
+        report_style: `plain`, `cart`, `clinician` or `german`; None for a mixture.
 
     Raises:
         MerlError: A finding is unknown, or two of a recording exclude each other.
     """
-    batch = simulate(findings, n_records=n_records, fs=fs, duration_s=duration_s, seed=seed)
+    batch = simulate(
+        findings,
+        n_records=n_records,
+        fs=fs,
+        duration_s=duration_s,
+        seed=seed,
+        noise_level=noise_level,
+        report_style=report_style,
+    )
     vocabulary = load_vocabulary()
     shown = [
         vocabulary.with_ancestors(f for f in one if f in vocabulary.index) for one in batch.findings

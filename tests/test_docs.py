@@ -1,5 +1,6 @@
 """The documentation against the program."""
 
+import json
 import re
 import subprocess
 import sys
@@ -32,3 +33,14 @@ def test_every_local_link_of_the_readme_exists() -> None:
     text = (ROOT / "README.md").read_text()
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_simulators_page_shows_the_results_of_its_benchmark() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "sim_to_real.json").read_text())
+    page = (ROOT / "docs" / "simulator.md").read_text()
+    for row in result["findings"]:
+        assert (
+            f"| {row['finding']} | {row['code']} | {row['n_positive']} | {row['auroc']:.3f} |"
+            in page
+        )
+    assert f"`{result['model']}`" in page

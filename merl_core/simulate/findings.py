@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 
 import numpy as np
@@ -273,7 +274,9 @@ def check_findings(findings: Sequence[str]) -> None:
     """
     for name in findings:
         if name not in FINDINGS:
-            msg = f"finding {name!r} is not one that can be simulated; FINDINGS lists them"
+            near = get_close_matches(name, FINDINGS, n=3)
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+            msg = f"finding {name!r} cannot be simulated; {hint or '`merl simulate --list` names all'}"
             raise MerlError(msg)
     for i, first in enumerate(findings):
         for second in findings[i + 1 :]:

@@ -304,12 +304,27 @@ def biatrial_enlargement(h: Hearts, rows: Rows, rng: np.random.Generator) -> Non
 
 def frontal_axis(h: Hearts, rows: Rows) -> NDArray[np.float64]:
     """Return the QRS axis of the conducted beat before projection, degrees."""
+    along, _, rest = _limb_parts(h, rows)
+    return _axis_of(along + rest)
+
+
+def _limb_parts(h: Hearts, rows: Rows) -> tuple[Floats, Floats, Floats]:
+    """Return what I and II see of the QRS, each of shape (n, 64, 2).
+
+    Turned in the frontal plane by an angle, they see cos * the first + sin * the second + the last.
+    """
     field = h.field[rows, :2] @ h.turn[rows]
-    limb = qrs_kernel() @ np.einsum("nlc,nkc->nkl", field, h.loop[rows, 0])
-    net = limb.max(axis=1) + limb.min(axis=1)
-    return np.asarray(
-        np.rad2deg(np.arctan2((net[:, 1] - net[:, 0] / 2) * 2 / np.sqrt(3), net[:, 0]))
-    )
+    curve = qrs_kernel() @ h.loop[rows, 0]  # (n, 64, 3)
+    x, y, z = (curve[:, :, None, k] for k in range(3))
+    to_x, to_y, to_z = (field[:, None, :, k] for k in range(3))
+    return to_x * x + to_y * y, to_y * x - to_x * y, to_z * z
+
+
+def _axis_of(limb: Floats) -> NDArray[np.float64]:
+    """Return the axis, degrees, of I and II of shape (..., steps, 2)."""
+    net = limb.max(axis=-2) + limb.min(axis=-2)
+    foot = (net[..., 1] - net[..., 0] / 2) * 2 / np.sqrt(3)
+    return np.asarray(np.rad2deg(np.arctan2(foot, net[..., 0])), dtype=np.float64)
 
 
 def turn_axis_to(h: Hearts, rows: Rows, target_deg: NDArray[np.float64]) -> None:
@@ -317,16 +332,17 @@ def turn_axis_to(h: Hearts, rows: Rows, target_deg: NDArray[np.float64]) -> None
 
     The axis does not follow the turn steadily: of 48 turns the nearest is taken and improved.
     """
-    loop = h.loop[rows, 0].copy()
+    along, across, rest = _limb_parts(h, rows)
     best, least = np.zeros(len(rows)), np.full(len(rows), np.inf)
     steps = np.linspace(-np.pi, np.pi, 48, endpoint=False)
     for width in (steps, steps / 48, steps / 48**2):
         around = best.copy()
         for step in width:
-            h.loop[rows, 0] = np.einsum("nij,nkj->nki", frontal_rotation(around + step), loop)
-            off = np.abs((target_deg - frontal_axis(h, rows) + 180) % 360 - 180)
+            angle = (around + step)[:, None, None].astype(np.float32)
+            axis = _axis_of(np.cos(angle) * along + np.sin(angle) * across + rest)
+            off = np.abs((target_deg - axis + 180) % 360 - 180)
             best, least = np.where(off < least, around + step, best), np.minimum(off, least)
-    h.loop[rows, 0] = np.einsum("nij,nkj->nki", frontal_rotation(best), loop)
+    h.loop[rows, 0] = np.einsum("nij,nkj->nki", frontal_rotation(best), h.loop[rows, 0])
     part = frontal_rotation(0.7 * best)
     h.t_vector[rows, 0] = np.einsum("nij,nj->ni", part, h.t_vector[rows, 0])
 

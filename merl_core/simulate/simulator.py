@@ -19,7 +19,7 @@ from merl_core.simulate.leads import Floats, to_twelve
 from merl_core.simulate.limits import keep_axis_normal, keep_voltage
 from merl_core.simulate.morphology import make_ectopic_forms
 from merl_core.simulate.render import add_continuous, render_beats
-from merl_core.simulate.reports import write_report
+from merl_core.simulate.reports import STYLES, write_report
 from merl_core.simulate.rhythm import ECTOPIC, Plan, Schedule, schedule
 from merl_core.simulate.statements import state_findings
 from merl_core.simulate.surface import ACUTE, OLD, SUBACUTE, infarction
@@ -53,6 +53,7 @@ def simulate(
     duration_s: float = 10.0,
     seed: int,
     noise_level: float = 1.0,
+    report_style: str | None = None,
 ) -> SimulatedBatch:
     """Simulate 12-lead ECGs that show the given findings.
 
@@ -64,6 +65,7 @@ def simulate(
         duration_s: Length, seconds.
         seed: Same seed, same bytes.
         noise_level: 0 for none, 1 for what a clinic records.
+        report_style: `plain`, `cart`, `clinician` or `german`; None for a mixture.
 
     Returns:
         The batch. Its findings also hold what the drawn heart shows beyond those asked for: axis,
@@ -71,10 +73,13 @@ def simulate(
 
     Raises:
         MerlError: A finding is unknown, or two exclude each other.
-        ValueError: `findings` has another length than `n_records`.
+        ValueError: `findings` has another length than `n_records`, or there is no such style.
     """
     if findings is not None and len(findings) != n_records:
         msg = f"{len(findings)} sets of findings given for n_records={n_records!r}"
+        raise ValueError(msg)
+    if report_style is not None and report_style not in STYLES:
+        msg = f"report_style {report_style!r} is none of {', '.join(STYLES)}"
         raise ValueError(msg)
     rng = np.random.default_rng(seed)
     if findings is None:
@@ -84,7 +89,7 @@ def simulate(
         for one in asked:
             check_findings(one)
     parts = [
-        _simulate_chunk(asked[i : i + _CHUNK], fs, duration_s, rng, noise_level)
+        _simulate_chunk(asked[i : i + _CHUNK], fs, duration_s, rng, noise_level, report_style)
         for i in range(0, n_records, _CHUNK)
     ]
     return _join(parts, round(fs * duration_s))
@@ -147,6 +152,7 @@ def _simulate_chunk(
     duration_s: float,
     rng: np.random.Generator,
     noise_level: float,
+    report_style: str | None,
 ) -> SimulatedBatch:
     n, sig_len = len(asked), round(fs * duration_s)
     resolved = [_resolve(one, rng) for one in asked]
@@ -175,7 +181,9 @@ def _simulate_chunk(
     _fill_intervals(measured, hearts, plans, shown, rate, qt, rr)
     stated = state_findings(shown, plans, hearts, measured, statements, fs)
     reports = tuple(
-        write_report(one, {k: float(v[i]) for k, v in measured.items() if v.ndim == 1}, rng)
+        write_report(
+            one, {k: float(v[i]) for k, v in measured.items() if v.ndim == 1}, rng, report_style
+        )
         for i, one in enumerate(stated)
     )
     sexes = tuple("F" if f else "M" for f in female)

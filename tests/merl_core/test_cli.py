@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -46,6 +47,29 @@ def test_an_unknown_finding_is_one_line_and_status_2(tmp_path: Path) -> None:
     result = run("simulate", "--finding", "broken-heart", "-o", tmp_path)
     assert result.exit_code == 2
     assert "'broken-heart'" in result.output
+
+
+def test_the_findings_that_can_be_simulated_are_listed() -> None:
+    result = run("simulate", "--list")
+    assert result.exit_code == 0, result.output
+    assert "atrial-fibrillation\tatrial fibrillation" in result.output.splitlines()
+
+
+def test_simulating_without_a_folder_says_what_to_do() -> None:
+    result = run("simulate", "-n", 1)
+    assert result.exit_code == 2
+    assert "-o" in result.output
+
+
+def test_reports_are_german_where_german_is_asked_for(tmp_path: Path) -> None:
+    result = run(
+        "simulate", "-n", 3, "--fs", 100, "--finding", "sinus-bradycardia",
+        "--report-style", "german", "--noise", 0, "-o", tmp_path,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "manifest.csv").open(encoding="utf-8") as stream:
+        reports = [row["report"] for row in csv.DictReader(stream)]
+    assert all("kard" in text.lower() for text in reports)
 
 
 def test_embedding_writes_one_feature_a_recording(

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from merl_core.errors import MerlError
-from merl_core.simulate import FINDINGS, SimulatedBatch, sample_findings, simulate
+from merl_core.simulate import FINDINGS, STATEMENTS, SimulatedBatch, sample_findings, simulate
 from merl_core.simulate.findings import check_findings, conflicting
 from merl_core.simulate.phrases import PHRASES
 from merl_core.simulate.rhythm import Plan, schedule
@@ -37,9 +37,17 @@ def test_every_stated_finding_has_wordings() -> None:
     assert set(FINDINGS) <= set(PHRASES)
 
 
-def test_an_unknown_finding_is_named() -> None:
+def test_nothing_outside_the_list_of_statements_is_stated() -> None:
+    stated = {name for one in simulate(None, n_records=1500, seed=12).findings for name in one}
+    assert stated <= STATEMENTS
+    assert stated - set(FINDINGS), "some statements follow from measures alone"
+
+
+def test_an_unknown_finding_is_named_and_near_ones_are_offered() -> None:
     with pytest.raises(MerlError, match="'left-bundle'"):
         simulate([("left-bundle",)], n_records=1, seed=0)
+    with pytest.raises(MerlError, match="did you mean 'atrial-flutter'"):
+        simulate([("atrial-fluter",)], n_records=1, seed=0)
 
 
 def test_findings_that_exclude_each_other_are_refused() -> None:
@@ -50,6 +58,15 @@ def test_findings_that_exclude_each_other_are_refused() -> None:
 def test_exclusion_is_symmetric() -> None:
     names = sorted(FINDINGS)
     assert all(conflicting(a, b) == conflicting(b, a) for a in names for b in names)
+
+
+def test_ventricular_hypertrophy_often_comes_with_atrial_signs() -> None:
+    rng = np.random.default_rng(2)
+    drawn = [sample_findings(rng) for _ in range(3000)]
+    thick = [one for one in drawn if "left-ventricular-hypertrophy" in one]
+    with_atrium = np.mean(["left-atrial-enlargement" in one for one in thick])
+    assert 0.2 < with_atrium < 0.5
+    assert with_atrium > 2 * np.mean(["left-atrial-enlargement" in one for one in drawn])
 
 
 def test_drawn_findings_never_exclude_each_other() -> None:
@@ -134,6 +151,21 @@ def test_an_inferior_stemi_raises_st_below_and_lowers_it_above() -> None:
 def test_an_anterior_stemi_raises_st_in_v2_to_v4() -> None:
     st = show("acute-anterior-myocardial-infarction").measurements["st_mv"]
     assert share(st[:, V2:V5].min(axis=1) > 0.08) > 0.9
+
+
+def test_severity_reaches_from_mild_to_marked() -> None:
+    block = show("sinus-rhythm", "first-degree-av-block").measurements["pr_ms"]
+    assert block.min() < 235
+    assert block.max() > 280
+    st = show("sinus-rhythm", "lateral-ischemia").measurements["st_mv"][:, V5]
+    assert np.ptp(st) > 0.08
+
+
+def test_an_old_anterior_infarction_mostly_keeps_t_upright() -> None:
+    names = ("sinus-rhythm", "anteroseptal-myocardial-infarction", "old-myocardial-infarction")
+    m = show(*names).measurements
+    assert share(m["r_mv"][:, V2] < 0.3) > 0.7
+    assert share(m["t_mv"][:, V3] > 0) > 0.5
 
 
 def test_an_old_inferior_infarction_leaves_q_waves() -> None:
@@ -251,6 +283,17 @@ def test_lead_reversal_turns_lead_one_over() -> None:
 def test_paced_beats_follow_a_spike() -> None:
     one = schedule(Plan(70, 0.16, paced="ventricular"), 10, np.random.default_rng(1))
     np.testing.assert_allclose(np.array(one.v_time) - one.spike_time, 0.014, atol=1e-9)
+
+
+def test_reports_are_worded_in_the_style_asked_for() -> None:
+    asked = [("atrial-fibrillation", "left-axis-deviation")] * 40
+    german = simulate(asked, n_records=40, seed=4, report_style="german").reports
+    assert all("vorhof" in text.lower() or "arrhythmi" in text.lower() for text in german)
+    assert not any("atrial" in text.lower() for text in german)
+    plain = simulate(asked, n_records=40, seed=4, report_style="plain").reports
+    assert not any("vorhof" in text.lower() for text in plain)
+    with pytest.raises(ValueError, match="'french' is none of plain, cart, clinician, german"):
+        simulate(asked[:1], n_records=1, seed=4, report_style="french")
 
 
 def test_german_reports_are_among_the_reports() -> None:

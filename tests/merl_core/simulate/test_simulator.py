@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from merl_core.simulate import SimulatedBatch, simulate
+from merl_core.simulate.noise import electrode_noise
 
 I, II, III, AVR, AVL, AVF, V1, V2, V3, V4, V5, V6 = range(12)  # noqa: E741
 FS = 500
@@ -65,6 +66,40 @@ def test_rate_and_length_are_as_asked(fs: float, duration_s: float) -> None:
     batch = simulate(None, n_records=5, fs=fs, duration_s=duration_s, seed=1)
     assert batch.signals.shape == (5, 12, round(fs * duration_s))
     assert np.isfinite(batch.signals).all()
+
+
+def test_without_noise_the_beats_of_a_paced_rhythm_are_alike() -> None:
+    asked = [("atrial-paced-rhythm",)]
+    clean_one = simulate(asked, n_records=1, seed=3, fs=500, noise_level=0).signals[0]
+    noisy_one = simulate(asked, n_records=1, seed=3, fs=500, noise_level=1).signals[0]
+    rough = [np.abs(np.diff(s, n=2, axis=1)).mean() for s in (clean_one, noisy_one)]
+    assert rough[1] > 1.5 * rough[0]
+
+
+@pytest.mark.parametrize(
+    ("finding", "low_hz", "high_hz"),
+    [("baseline-wander", 0.0, 1.0), ("muscle-artifact", 20.0, 120.0), ("powerline-noise", 48, 62)],
+)
+def test_noise_that_is_asked_for_lies_in_its_band(
+    finding: str, low_hz: float, high_hz: float
+) -> None:
+    def power(*names: str) -> float:
+        signals = simulate([names] * 30, n_records=30, fs=250, seed=6).signals[:, II]
+        spectrum = np.abs(np.fft.rfft(signals - signals.mean(axis=1, keepdims=True))) ** 2
+        hz = np.fft.rfftfreq(signals.shape[1], 1 / 250)
+        return float(np.median(spectrum[:, (hz >= low_hz) & (hz < high_hz)].sum(axis=1)))
+
+    assert power("sinus-rhythm", finding) > 3 * power("sinus-rhythm")
+
+
+def test_usual_noise_falls_with_frequency() -> None:
+    noise = electrode_noise(
+        20, 1000, 100, {k: np.ones(20) for k in ("wander", "muscle", "mains", "motion")},
+        np.random.default_rng(6),
+    )  # fmt: skip
+    power = (np.abs(np.fft.rfft(noise)) ** 2).mean(axis=(0, 1))
+    bands = [power[a:b].mean() for a, b in ((10, 30), (30, 80), (80, 200))]
+    assert bands[0] > bands[1] > bands[2]
 
 
 def test_no_records_are_an_empty_batch() -> None:
