@@ -151,6 +151,29 @@ def prepare(
         say(f"{item['path']}: {item['reason']}")
 
 
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="As `merl data prepare` writes it.")],
+) -> None:
+    """Compare every file of a prepared folder with its sha256."""
+    with reported():
+        from merl_core.datasets.prepared import PreparedSet
+        from merl_core.datasets.shards import read_layout
+        from merl_core.model import SignalConfig
+
+        layout = read_layout(folder)
+        signal = SignalConfig(
+            leads=layout.leads,
+            fs=layout.fs,
+            window_s=layout.window_s,
+            low_hz=layout.low_hz,
+            high_hz=layout.high_hz,
+        )
+        prepared = PreparedSet(folder, signal)
+        prepared.verify()
+    write_json({"folder": str(folder), "n_records": len(prepared), "sha256": prepared.sha256}, None)
+
+
 def _load(
     name: str, folder: Path, splits: Path | None, split: str | None, labels: str, fs: int
 ) -> Manifest:

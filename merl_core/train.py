@@ -108,7 +108,8 @@ def load_train_config(path: Path) -> TrainConfig:
         raise MerlError(msg) from error
     except ValidationError as error:
         first = error.errors()[0]
-        msg = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        place = ".".join(map(str, first["loc"])) or "the file"
+        msg = f"{path}: {place}: {first['msg']}"
         raise MerlError(msg) from error
 
 

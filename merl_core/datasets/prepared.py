@@ -1,7 +1,6 @@
 """A prepared data set, read by memory map: what a training draws its batches from."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from merl_core.datasets.checksums import sha256_of
-from merl_core.datasets.shards import FORMAT_VERSION, MANIFEST, RECORDS, UNITS_PER_MV
+from merl_core.datasets.shards import MANIFEST, RECORDS, UNITS_PER_MV, read_description
 from merl_core.errors import MerlError
 from merl_core.model import SignalConfig
 
@@ -38,7 +37,7 @@ class PreparedSet:
     def __init__(self, folder: Path, signal: SignalConfig) -> None:
         self.folder = folder
         self.signal = signal
-        self.content = _read_manifest(folder)
+        self.content = read_description(folder)
         self._lead_rows = _match(self.content["layout"], signal, folder)
         self._shape = (len(self.content["layout"]["leads"]), signal.sig_len)
         _check_sizes(folder, self.content, self._shape)
@@ -108,23 +107,6 @@ def minmax(x: Tensor) -> Tensor:
     lowest = x.amin(dim=(1, 2), keepdim=True)
     highest = x.amax(dim=(1, 2), keepdim=True)
     return (x - lowest) / (highest - lowest + 1e-8)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        msg = f"{folder}: no {MANIFEST}: not a prepared data set, or its preparation is unfinished"
-        raise MerlError(msg) from error
-    except (OSError, ValueError) as error:
-        msg = f"{path}: cannot be read ({error})"
-        raise MerlError(msg) from error
-    if content.get("format_version") != FORMAT_VERSION:
-        found = content.get("format_version")
-        msg = f"{path}: format version {found!r}, expected {FORMAT_VERSION}"
-        raise MerlError(msg)
-    return content
 
 
 def _match(layout: dict[str, Any], signal: SignalConfig, folder: Path) -> list[int]:

@@ -245,6 +245,38 @@ def _describe(
     }
 
 
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return the content of a prepared folder's `manifest.json`.
+
+    Raises:
+        MerlError: It is absent (the preparation is unfinished), broken, or of another version.
+    """
+    path = folder / MANIFEST
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        msg = f"{folder}: no {MANIFEST}: not a prepared data set, or its preparation is unfinished"
+        raise MerlError(msg) from error
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read ({error})"
+        raise MerlError(msg) from error
+    if content.get("format_version") != FORMAT_VERSION:
+        found = content.get("format_version")
+        msg = f"{path}: format version {found!r}, expected {FORMAT_VERSION}"
+        raise MerlError(msg)
+    return content
+
+
+def read_layout(folder: Path) -> Layout:
+    """Return what the recordings of a prepared folder were brought to.
+
+    Raises:
+        MerlError: See `read_description`.
+    """
+    layout = read_description(folder)["layout"]
+    return Layout(**layout | {"leads": tuple(layout["leads"])})
+
+
 def _write_atomically(path: Path, content: bytes) -> None:
     part = path.with_suffix(".part-json")
     part.write_bytes(content)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from merl_core.augment import Augmentation
 from merl_core.errors import MerlError
 from merl_core.model import ModelConfig
-from merl_core.train import TrainConfig
+from merl_core.train import TrainConfig, load_train_config
 
 
 class PairConfig(BaseModel):
@@ -93,9 +93,10 @@ def load_recipe(path: Path) -> TrainConfig | PairConfig:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
         raise MerlError(msg) from error
-    kind = PairConfig if isinstance(raw, dict) and raw.get("objective") else TrainConfig
+    if not (isinstance(raw, dict) and raw.get("objective")):
+        return load_train_config(path)
     try:
-        return kind.model_validate(raw)
+        return PairConfig.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"

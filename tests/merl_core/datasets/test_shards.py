@@ -165,6 +165,9 @@ def test_changed_bytes_are_found(data: Manifest, mimic_folder: Path, tmp_path: P
     path.write_bytes(content)
     with pytest.raises(MerlError, match="sha256 is not the one"):
         PreparedSet(tmp_path, SIGNAL).verify()
+    result = CliRunner().invoke(app, ["data", "verify", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "shard-00000.i16: sha256 is not the one in manifest.json" in result.stderr
 
 
 def test_the_command_prepares_for_a_recipe(
@@ -180,7 +183,8 @@ def test_the_command_prepares_for_a_recipe(
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["n_records"] == 6
-    PreparedSet(tmp_path / "out", SignalConfig(fs=500)).verify()
+    verified = CliRunner().invoke(app, ["data", "verify", str(tmp_path / "out")])
+    assert json.loads(verified.stdout)["n_records"] == 6
 
 
 def test_no_usable_recording_is_an_error(data: Manifest, tmp_path: Path) -> None:

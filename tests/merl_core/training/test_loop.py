@@ -19,6 +19,7 @@ from merl_core.cli import app
 from merl_core.datasets.prepared import PreparedSet
 from merl_core.engine import Engine
 from merl_core.errors import MerlError
+from merl_core.text_tower import load_text_encoder
 from merl_core.training.config import PairConfig
 from merl_core.training.launch import train_pairs
 from merl_core.training.loop import PairTraining
@@ -213,3 +214,37 @@ def test_data_that_do_not_fit_fail_with_one_line(
     )
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.yaml"], "config 'absent.yaml' cannot be read"),
+        (["{recipe}"], "name their folder with --data"),
+        (["{recipe}", "--data", "nowhere"], "nowhere: no manifest.json: not a prepared data set"),
+        (["{recipe}", "--data", "{data}", "--device", "cuda"], "device 'cuda' is not there"),
+    ],
+)
+def test_the_command_fails_with_one_line(
+    prepared: Path, recipe_file: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    given = [text.format(recipe=recipe_file, data=prepared) for text in arguments]
+    result = CliRunner().invoke(app, ["train", *given, "-o", str(tmp_path), "--threads", "1"])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_last_layers_of_the_text_model_are_trained_and_kept(
+    prepared: Path, recipe: PairConfig, tmp_path: Path
+) -> None:
+    config = recipe.model_copy(update={"unfrozen_text_layers": 1, "n_epochs": 2})
+    train_pairs(config, prepared, tmp_path / "whole")
+    checkpoint = load_checkpoint(tmp_path / "whole" / "tiny")
+    assert checkpoint.config.model.text.n_adapted_layers == 1
+    assert all(name.startswith("encoder.layer.5.") for name in checkpoint.text_delta)
+    plain = load_text_encoder(config.model.text).embed(["sinus rhythm"])
+    adapted = load_text_encoder(checkpoint.config.model.text, delta=checkpoint.text_delta)
+    assert np.abs(adapted.embed(["sinus rhythm"]) - plain).max() > 1e-4
