@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: serve test check bench docs vectors prompts compose-test lock clean
+.PHONY: serve test check bench docs screenshots vectors prompts compose-test lock clean
 
 $(VENV)/.service: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
@@ -39,6 +39,9 @@ bench: $(VENV)/.dev  ## speed and clinical benchmarks, written to benchmarks/res
 docs: $(VENV)/.dev  ## the documentation, with its links checked
 	PYTHONPATH=. $(BIN)/python docs/reference/generate.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: $(VENV)/.dev  ## the pictures of README and documentation, taken by the tests of the page
+	DOCS_IMAGES=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/api/test_page.py
 
 compose-test:  ## docker-compose.yml with a real engine: start, classify, kill, recover
 	scripts/compose-test

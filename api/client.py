@@ -11,6 +11,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.errors import ApiError
+from api.review_schemas import PublicationBody, PublicationPage, ReviewBody
 from api.schemas import (
     BatchItem,
     ClassifyAnswer,
@@ -168,7 +169,8 @@ class Client:
             ecg: A file, or the files of one WFDB record.
             labels: Classes in words, or as `set:code`.
             label_set: Name of a label set, in place of labels.
-            prompt_set: Id of a stored prompt set, or the set itself, in place of labels.
+            prompt_set: Id of a stored prompt set, the reference of a published one, or the set
+                itself, in place of labels.
             plot: Ask for the drawing as well, for notebooks.
 
         Raises:
@@ -270,6 +272,56 @@ class Client:
     def prompt_set(self, prompt_set_id: str) -> PromptSet:
         """Return a stored prompt set with its evidence."""
         return self._get(f"/prompt-sets/{prompt_set_id}", PromptSet)
+
+    # --- review
+
+    def open_review(
+        self, name: str, prompt_set_id: str, *, reviewer: str, reason: str
+    ) -> ReviewBody:
+        """Open a review of a stored prompt set; the result is published under `name`."""
+        body = {
+            "name": name,
+            "prompt_set_id": prompt_set_id,
+            "reviewer": reviewer,
+            "reason": reason,
+        }
+        return _parsed(self._send("POST", "/reviews", json=body), ReviewBody)
+
+    def review(self, review_id: str) -> ReviewBody:
+        """Return a review: every phrase, where it stands, and the draft."""
+        return self._get(f"/reviews/{review_id}", ReviewBody)
+
+    def decide(
+        self, review_id: str, decisions: Sequence[Mapping[str, Any]], *, reviewer: str, reason: str
+    ) -> ReviewBody:
+        """Take decisions about phrases, all of them or none.
+
+        Args:
+            review_id: Of an open review.
+            decisions: Each with `action` (propose, approve, reject, edit), `label`, `phrase`, and
+                with `edit` the new `text`.
+            reviewer: Who decides.
+            reason: Why.
+        """
+        body = {"reviewer": reviewer, "reason": reason, "decisions": list(decisions)}
+        answer = self._send("POST", f"/reviews/{review_id}/decisions", json=body)
+        return _parsed(answer, ReviewBody)
+
+    def publish(self, review_id: str, *, reviewer: str, reason: str) -> PublicationBody:
+        """Publish the reviewed set as the next version of the review's name."""
+        body = {"reviewer": reviewer, "reason": reason}
+        return _parsed(
+            self._send("POST", f"/reviews/{review_id}/publish", json=body), PublicationBody
+        )
+
+    def publications(self, name: str | None = None) -> Iterator[PublicationBody]:
+        """Yield published versions, the newest first."""
+        query: dict[str, Any] = {"name": name} if name else {}
+        offset: int | None = 0
+        while offset is not None:
+            page = self._get("/publications", PublicationPage, offset=offset, **query)
+            yield from page.items
+            offset = page.next_offset
 
     # --- knowledge and models
 

@@ -1,7 +1,7 @@
 """Record the README's run of the main job, and its picture, from a running program.
 
 `python scripts/record_readme.py ecg.dcm` starts the service, classifies the file, writes command
-and answer between the README's markers, and photographs the page into docs/page.png.
+and answer between the README's markers, and photographs the page into docs/images/page.png.
 """
 
 import argparse
@@ -18,6 +18,9 @@ from benchmarks.service import start
 
 ROOT = Path(__file__).parents[1]
 LABELS = "atrial fibrillation; left bundle branch block; normal ECG"
+NOT_RUN = (
+    "<!-- not run: the file is not shipped; tests/api/test_main_job.py does this with another -->\n"
+)
 MARKERS = re.compile(r"(<!-- recorded:main-job -->\n).*?(<!-- /recorded -->)", re.DOTALL)
 
 
@@ -42,7 +45,7 @@ def recorded(url: str, path: Path) -> str:
     answer["disclaimer"] = answer["disclaimer"][:18] + "..."
     command = f"curl -F file=@{path.name} -F 'labels={LABELS}' 127.0.0.1:8000/classify"
     body = ",\n ".join(f'"{key}": {json.dumps(value)}' for key, value in answer.items())
-    return f"```sh\n{command}\n```\n\n```json\n{{{body}}}\n```\n"
+    return f"{NOT_RUN}```sh\n{command}\n```\n\n```json\n{{{body}}}\n```\n"
 
 
 def photograph(url: str, target: Path, chromium: str) -> None:
@@ -80,7 +83,7 @@ def main() -> None:
             MARKERS.sub(lambda m: m[1] + text + m[2], readme.read_text(encoding="utf-8")),
             encoding="utf-8",
         )
-        photograph(url, ROOT / "docs" / "page.png", options.chromium)
+        photograph(url, ROOT / "docs" / "images" / "page.png", options.chromium)
     finally:
         process.terminate()
         process.wait()

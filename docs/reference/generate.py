@@ -54,6 +54,23 @@ def api_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def model_card_page() -> str:
+    """Return the cards of the bundled checkpoints."""
+    root = HERE.parents[1]
+    names = sorted(path.name for path in (root / "merl_core" / "checkpoints").iterdir())
+    cards = (root / "benchmarks" / "cards" / f"{name}.md" for name in names)
+    texts = [
+        f"## {card.stem}\n\n{card.read_text(encoding='utf-8').strip()}\n"
+        for card in cards
+        if card.is_file()
+    ]
+    intro = (
+        "The checkpoints that come with the package. `merl checkpoint show NAME` prints config, "
+        "hashes and training data of one; `MERL_CHECKPOINT` chooses it.\n"
+    )
+    return "\n".join([f"{NOTE}# Model card\n", intro, *texts])
+
+
 def settings_page() -> str:
     """Return the commented example of all settings."""
     example = (HERE.parents[1] / ".env.example").read_text(encoding="utf-8")
@@ -64,7 +81,12 @@ def settings_page() -> str:
 def main() -> None:
     """Write the pages; with `--check`, say which are out of date and fail."""
     stale = []
-    pages = {"cli.md": cli_page(), "api.md": api_page(), "settings.md": settings_page()}
+    pages = {
+        "cli.md": cli_page(),
+        "api.md": api_page(),
+        "settings.md": settings_page(),
+        "../model-card.md": model_card_page(),
+    }
     for name, text in pages.items():
         page = HERE / name
         if "--check" in sys.argv:

@@ -160,3 +160,23 @@ def test_a_service_that_is_not_there_is_unreachable() -> None:
 def test_a_single_text_for_labels_is_refused(connect: Connect) -> None:
     with pytest.raises(TypeError, match="expected a list"):
         connect().classify(ECG, "normal ECG")
+
+
+def test_a_reviewed_set_is_published_and_demanded(connect: Connect) -> None:
+    client = connect()
+    signed = {"reviewer": "R. Reviewer", "reason": "agreed"}
+    made = client.generate_prompts(["atrial fibrillation"])
+    review = client.open_review("af-study", made.id, **signed)
+    proposed = client.decide(
+        review.id,
+        [{"action": "propose", "label": "atrial fibrillation", "phrase": "no P waves"}],
+        **signed,
+    )
+    assert client.review(review.id).n_pending == proposed.n_pending == 1
+    decision = {"action": "reject", "label": "atrial fibrillation", "phrase": "no P waves"}
+    assert client.decide(review.id, [decision], **signed).n_pending == 0
+    published = client.publish(review.id, **signed)
+    assert published.reference == "af-study@1"
+    assert [item.reference for item in client.publications("af-study")] == ["af-study@1"]
+    answer = client.classify(ECG, prompt_set="af-study@1")
+    assert answer.prompt_set.published_as == "af-study@1"
