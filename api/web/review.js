@@ -87,7 +87,7 @@ export async function reviewPanel(id) {
     panel.replaceChildren(...content(review, events.items, diff.changes, { act, publish, status }));
     if (panel.querySelector("#decide-reason")) panel.querySelector("#decide-reason").value = reason;
   };
-  const attempt = async (call, done) => {
+  const attempt = async (call, done, onRefused = () => null) => {
     const focused = panel.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     status.textContent = "Saving\u2026";
     panel.inert = true;
@@ -96,7 +96,7 @@ export async function reviewPanel(id) {
       await draw(await client.review(id));
       status.textContent = done(result);
     } catch (error) {
-      status.textContent = error.message;
+      status.replaceChildren(error.message, error.code === "phrase_refused" ? onRefused() : "");
     } finally {
       panel.inert = false;
       if (focused) refocus(panel, focused);
@@ -116,6 +116,7 @@ export async function reviewPanel(id) {
     return attempt(
       () => client.decide(id, { reviewer: name, reason, decisions }),
       (review) => `Saved. ${plural(review.n_pending, "phrase")} to decide.`,
+      () => overrideButton(() => act(decisions.map((decision) => ({ ...decision, override: true })))),
     );
   };
   const publish = () => {
@@ -128,6 +129,9 @@ export async function reviewPanel(id) {
   await draw(await client.review(id));
   return panel;
 }
+
+/** What verification refuses may be kept all the same; the published set says so. */
+const overrideButton = (onclick) => h("button", { type: "button", class: "quiet tiny", onclick }, "Keep it all the same");
 
 /** Give the focus back to the button of the same phrase, or to one beside it. */
 function refocus(panel, label) {
@@ -212,7 +216,7 @@ function phraseItem(item, isOpen, act) {
       ? h(
           "div",
           { class: "decision-buttons" },
-          button("Approve", () => decide("approve", item.was_refused ? { override: true } : {}), item.status === "approved"),
+          button("Approve", () => decide("approve"), item.status === "approved"),
           button("Reject", () => decide("reject"), item.status === "rejected"),
           button("Edit", edit, false),
         )

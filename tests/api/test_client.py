@@ -169,7 +169,14 @@ def test_a_reviewed_set_is_published_and_demanded(connect: Connect) -> None:
     review = client.open_review("af-study", made.id, **signed)
     proposed = client.decide(
         review.id,
-        [{"action": "propose", "label": "atrial fibrillation", "phrase": "no P waves"}],
+        [
+            {
+                "action": "propose",
+                "label": "atrial fibrillation",
+                "phrase": "no P waves",
+                "override": True,
+            }
+        ],
         **signed,
     )
     assert client.review(review.id).n_pending == proposed.n_pending == 1

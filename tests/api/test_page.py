@@ -352,6 +352,18 @@ def test_a_review_decides_edits_and_publishes(page: Any, picture: Any) -> None:
     page.get_by_role("link", name=f"{name}@1").wait_for(timeout=30_000)
 
 
+def test_a_phrase_that_verification_refuses_is_kept_only_on_purpose(page: Any) -> None:
+    open_review(page, "atrial flutter", f"refused-{os.getpid()}")
+    page.get_by_label("New phrase for atrial flutter").fill("delta wave")
+    page.get_by_role("button", name="Propose").click()
+    page.get_by_text("Verification refuses").or_(page.get_by_text("verification refuses")).wait_for(
+        timeout=30_000
+    )
+    assert page.locator(".decisions li").filter(has_text="delta wave").count() == 0
+    page.get_by_role("button", name="Keep it all the same").click()
+    page.locator(".decisions li").filter(has_text="delta wave").wait_for(timeout=30_000)
+
+
 def test_a_decision_without_a_reason_is_asked_for_one(page: Any) -> None:
     open_review(page, "atrial fibrillation", f"reason-{os.getpid()}")
     page.get_by_label("Reason of the next decisions").fill("")
