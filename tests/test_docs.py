@@ -201,7 +201,6 @@ def test_every_local_link_of_the_readme_exists() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-<<<<<<< HEAD
 def test_the_simulators_page_shows_the_results_of_its_benchmark() -> None:
     result = json.loads((ROOT / "benchmarks" / "results" / "sim_to_real.json").read_text())
     page = (ROOT / "docs" / "simulator.md").read_text()
@@ -211,7 +210,8 @@ def test_the_simulators_page_shows_the_results_of_its_benchmark() -> None:
             in page
         )
     assert f"`{result['model']}`" in page
-=======
+
+
 def files_named_in_the_tree() -> list[Path]:
     """Return what the README's tree names, each beneath the folder that it stands under."""
     tree = (ROOT / "README.md").read_text().split("## What is where")[1].split("```")[1]
@@ -253,4 +253,3 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path: Path) -> None:
         if "text/html" in output.get("data", {})
     ]
     assert any("<svg" in html and "left bundle branch block" in html for html in shown)
->>>>>>> 47df7cf (Document the page, clients, review, bulk and agents with pictures that the tests take, and run every command of the documentation)
