@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, Self
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
@@ -27,15 +30,38 @@ TEXT_DELTA: Final = "text_delta.safetensors"
 CARD: Final = "MODEL_CARD.md"
 
 
-class Platt(BaseModel):
-    """Logistic calibration of one class: probability = sigmoid(slope * score + intercept)."""
+class Calibration(BaseModel):
+    """From the score of one class to its probability: a curve of log odds.
+
+    Straight between the given scores and flat beyond them: nothing was seen there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slope: float
-    intercept: float
+    scores: tuple[float, ...] = Field(min_length=1)
+    """Ascending."""
+    log_odds: tuple[float, ...]
+    """At each of the scores."""
+    prompt: str
+    """The text that was scored; another text has other scores."""
     fitted_on: str
     """Name of the data set; a probability holds for cases mixed as there."""
+    method: Literal["platt", "isotonic"]
+    n_positive: int
+    n_records: int
+    ece: float
+    """Expected calibration error on patients that the curve was not fitted on."""
+
+    @model_validator(mode="after")
+    def _check_curve(self) -> Self:
+        if len(self.scores) != len(self.log_odds) or list(self.scores) != sorted(self.scores):
+            msg = "scores must ascend and be as many as log_odds"
+            raise ValueError(msg)
+        return self
+
+    def probability(self, score: float) -> float:
+        """Return the probability of the class for a score."""
+        return 1 / (1 + math.exp(-float(np.interp(score, self.scores, self.log_odds))))
 
 
 class CheckpointConfig(BaseModel):
@@ -48,8 +74,8 @@ class CheckpointConfig(BaseModel):
     model: ModelConfig
     training: dict[str, Any] = {}
     """Recipe, data with hashes, seed, and validation results, as the training wrote them."""
-    calibration: dict[str, Platt] = {}
-    """By label text."""
+    calibration: dict[str, Calibration] = {}
+    """By label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +142,35 @@ def save_checkpoint(
     if text_delta:
         stored = {name: _to_stored(tensor) for name, tensor in text_delta.items()}
         (folder / TEXT_DELTA).write_bytes(save_safetensors(stored))
+    _write_config(folder, config)
+    if card:
+        (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def write_calibration(
+    source: Checkpoint, calibration: Mapping[str, Calibration], folder: Path
+) -> None:
+    """Write a copy of a checkpoint with a calibration in place of its own; the same folder may be.
+
+    Raises:
+        CheckpointError: The folder exists and is another checkpoint.
+    """
+    if (folder / CONFIG).is_file() and folder.resolve() != source.path.resolve():
+        msg = f"{str(folder)!r} holds a checkpoint already; name another folder"
+        raise CheckpointError(msg)
+    if folder.resolve() != source.path.resolve():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (WEIGHTS, BANK, CARD):
+            if (source.path / name).is_file():
+                shutil.copyfile(source.path / name, folder / name)
+    config = source.config.model_copy(update={"calibration": dict(calibration)})
+    _write_config(folder, config)
+
+
+def _write_config(folder: Path, config: CheckpointConfig) -> None:
     content = config.model_dump(mode="json")
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
-    if card:
-        (folder / CARD).write_text(card, encoding="utf-8")
 
 
 def bundled_names() -> tuple[str, ...]:

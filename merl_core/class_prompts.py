@@ -28,11 +28,22 @@ def engineer_texts(
 ) -> dict[str, str]:
     """Return prompts by column head: the pipeline's, or the classes' own words."""
     labels = {head: _label_key(head, set_name) for head in table.labels}
-    if factory is None or bare:
+    if bare:
         return {head: _meaning(key) for head, key in labels.items()}
-    made = factory(None).engineer(list(labels.values()), label_set=set_name, llm="off")
-    texts = {prompt.label: prompt.text for prompt in made.prompts}
+    texts = engineer_labels(factory, list(labels.values()), set_name)
     return {head: texts.get(key, _meaning(key)) for head, key in labels.items()}
+
+
+def engineer_labels(
+    factory: EngineerFactory | None, labels: Sequence[str], set_name: str | None
+) -> dict[str, str]:
+    """Return prompts by label for given labels, or for all of a label set."""
+    if not labels and set_name is not None:
+        labels = [label.key for label in label_set(set_name).labels]
+    if factory is None:
+        return {label: _meaning(label) for label in labels}
+    made = factory(None).engineer(list(labels), label_set=set_name, llm="off")
+    return {prompt.label: prompt.text for prompt in made.prompts}
 
 
 def _label_key(head: str, set_name: str | None) -> str:

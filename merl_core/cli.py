@@ -2,6 +2,7 @@
 
 import typer
 
+from merl_core.bulk_cli import app as bulk_app
 from merl_core.checkpoint_cli import app as checkpoint_app
 from merl_core.data_cli import app as data_app
 from merl_core.evaluation_cli import app as evaluation_app
@@ -14,3 +15,4 @@ app.add_typer(training_app)
 app.add_typer(simulation_app)
 app.add_typer(checkpoint_app, name="checkpoint")
 app.add_typer(data_app, name="data")
+app.add_typer(bulk_app, name="bulk")

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from merl_core.datasets.manifest import Manifest
 from merl_core.engine import Engine
@@ -26,8 +28,6 @@ def write_features(
     A recording of several windows gets the mean of their features, brought to length 1. The
     file's metadata name the model.
     """
-    import numpy as np
-
     encoded, failed = encode_manifest(engine, manifest, root, on_progress)
     paths, rows = [], []
     for name, one in zip(manifest.paths, encoded, strict=True):
@@ -43,3 +43,33 @@ def write_features(
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / FEATURES_FILE)
     return folder / FEATURES_FILE, failed
+
+
+def load_features(
+    engine: Engine,
+    manifest: Manifest,
+    root: Path,
+    folder: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Return the feature of each recording by its path, from `folder` where it was written.
+
+    What is there is taken only if the same weights wrote it and it holds every recording;
+    otherwise it is written anew. Recordings that cannot be used are absent.
+    """
+    file = folder / FEATURES_FILE
+    if file.is_file():
+        table = pq.read_table(file)
+        metadata = table.schema.metadata or {}
+        paths = table["path"].to_pylist()
+        if metadata.get(b"sha256") == engine.sha256.encode() and set(manifest.paths) <= set(paths):
+            return dict(zip(paths, _rows(table), strict=True))
+    write_features(engine, manifest, root, folder, on_progress)
+    table = pq.read_table(file)
+    return dict(zip(table["path"].to_pylist(), _rows(table), strict=True))
+
+
+def _rows(table: pa.Table) -> NDArray[np.float32]:
+    column = table["features"].combine_chunks()
+    flat: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(table), -1)

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class LabelScore:
     percentile_interval: tuple[float, float] | None = None
     """95 % interval of the percentile, given how many recordings the bank holds."""
     probability: float | None = None
-    """Only where a calibration for this class was fitted."""
+    """Only where a calibration was fitted for this prompt."""
     notes: tuple[str, ...] = ()
 
 
@@ -98,6 +97,7 @@ class Engine:
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._lock = Lock()
         self._bank = checkpoint.reference_bank.numpy()
+        self._curves = {c.prompt: c for c in checkpoint.config.calibration.values()}
 
     @property
     def model_id(self) -> str:
@@ -203,9 +203,9 @@ class Engine:
                 float(score),
                 place,
                 self._interval(place),
-                self._probability(label, float(score)),
+                self._probability(prompt, float(score)),
             )
-            for label, score, place in zip(prompts, scores, places, strict=True)
+            for (label, prompt), score, place in zip(prompts.items(), scores, places, strict=True)
         )
         return Classification(rows, encoded.warnings)
 
@@ -223,11 +223,9 @@ class Engine:
         low, high = percentile_interval(percentile, self.n_reference)
         return round(low, 2), round(high, 2)
 
-    def _probability(self, label: str, score: float) -> float | None:
-        platt = self.checkpoint.config.calibration.get(label)
-        if platt is None:
-            return None
-        return 1 / (1 + math.exp(-(platt.slope * score + platt.intercept)))
+    def _probability(self, prompt: str, score: float) -> float | None:
+        curve = self._curves.get(prompt)
+        return None if curve is None else round(curve.probability(score), 4)
 
     def _encode_new(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self._sentences is None:

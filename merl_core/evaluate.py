@@ -1,6 +1,7 @@
 """Zero-shot evaluation: on PTB-XL's label sets, and on any data that a manifest describes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from knowledge_sources.label_sets import label_set
+from merl_core.calibration import fit_calibration
+from merl_core.checkpoint import Checkpoint, load_checkpoint, write_calibration
 from merl_core.datasets.manifest import Manifest
 from merl_core.datasets.ptbxl import PtbXl
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import EncodedRecord, Engine
-from merl_core.ensemble import DualEncoder
+from merl_core.ensemble import DualEncoder, build_model
 from merl_core.errors import InvalidRecordError, MerlError
 from merl_core.file_encoding import encode_files
 from merl_core.metrics import auroc, average_precision, bootstrap, interval, macro_interval
@@ -138,6 +141,83 @@ def evaluate_manifest(
     Raises:
         MerlError: A class has no prompt, there is no class, or no recording could be read.
     """
+    y_score, rows, failed = _score_manifest(engine, manifest, root, prompts, on_progress)
+    y_true = manifest.y_true[rows]
+    groups = [manifest.patients[i] for i in rows]
+    report = summarize(manifest.labels, y_true, y_score, groups, n_bootstraps, seed)
+    for row, label in zip(report["classes"], manifest.labels, strict=True):
+        row["prompt"] = prompts[label]
+    report["failed"] = failed
+    report["model"] = {"id": engine.model_id, "sha256": engine.sha256}
+    return report
+
+
+def calibrate_manifest(
+    engine: Engine,
+    manifest: Manifest,
+    root: Path,
+    prompts: Mapping[str, str],
+    folder: Path,
+    *,
+    fitted_on: str,
+    method: str = "platt",
+    label_set: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Write a copy of the engine's checkpoint with probabilities, and return the report.
+
+    Raises:
+        MerlError: A recording is in split `test`, the method is unknown, a class has no prompt,
+            or no class has enough cases.
+    """
+    if "test" in manifest.splits:
+        n_test = manifest.splits.count("test")
+        msg = f"{n_test} recordings are in split 'test': calibrate on another, such as 'val'"
+        raise MerlError(msg)
+    if method not in ("platt", "isotonic"):
+        msg = f"unknown method {method!r}, expected platt or isotonic"
+        raise MerlError(msg)
+    y_score, rows, failed = _score_manifest(engine, manifest, root, prompts, on_progress)
+    found, report = fit_calibration(
+        manifest.labels,
+        manifest.y_true[rows],
+        y_score,
+        [manifest.patients[i] for i in rows],
+        prompts,
+        fitted_on=fitted_on,
+        method="isotonic" if method == "isotonic" else "platt",
+    )
+    prefix = f"{label_set}:" if label_set else ""
+    keyed = {f"{prefix}{label.removeprefix(prefix)}": curve for label, curve in found.items()}
+    write_calibration(engine.checkpoint, engine.checkpoint.config.calibration | keyed, folder)
+    return {
+        "fitted_on": fitted_on,
+        "method": method,
+        "n_records": len(rows),
+        "n_patients": len({manifest.patients[i] for i in rows}),
+        "classes": report,
+        "failed": failed,
+    }
+
+
+def untrained_checkpoint(source: str | Path, seed: int = 0) -> Checkpoint:
+    """Return a checkpoint with random weights in place of its own, as a baseline."""
+    loaded = load_checkpoint(source)
+    torch.manual_seed(seed)
+    config = loaded.config.model_copy(
+        update={"name": f"{loaded.config.name}-untrained", "calibration": {}}
+    )
+    return replace(loaded, config=config, model=build_model(config.model).eval(), sha256="")
+
+
+def _score_manifest(
+    engine: Engine,
+    manifest: Manifest,
+    root: Path,
+    prompts: Mapping[str, str],
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[NDArray[np.float32], list[int], list[dict[str, str]]]:
+    """Return scores of shape (N, C), the rows of the manifest that they are of, and failures."""
     missing = [label for label in manifest.labels if label not in prompts]
     if missing or not manifest.labels:
         msg = f"no prompt for class {missing[0]!r}" if missing else "the manifest names no class"
@@ -153,14 +233,7 @@ def evaluate_manifest(
     y_score = np.stack(
         [join_windows(one.features @ text_features.T, texts) for one in encoded if one is not None]
     )
-    y_true = manifest.y_true[rows]
-    groups = [manifest.patients[i] for i in rows]
-    report = summarize(manifest.labels, y_true, y_score, groups, n_bootstraps, seed)
-    for row, label in zip(report["classes"], manifest.labels, strict=True):
-        row["prompt"] = prompts[label]
-    report["failed"] = failed
-    report["model"] = {"id": engine.model_id, "sha256": engine.sha256}
-    return report
+    return y_score, rows, failed
 
 
 def summarize(

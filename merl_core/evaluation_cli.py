@@ -1,4 +1,4 @@
-"""Commands of `merl` that measure and encode: evaluate, embed, bench.
+"""Commands of `merl` that measure and encode: evaluate, probe, calibrate, report, embed, bench.
 
 The context object, where there is one, is a function that makes the prompt engineer; it is set by
 whoever mounts this app. Without one, prompts are the classes' own words.
@@ -13,6 +13,7 @@ from merl_core.class_prompts import engineer_texts, match_texts, read_texts
 from merl_core.console import Backend, Checkpoint, Device, Root, progress, reported, say, write_json
 
 app = typer.Typer()
+Split = Annotated[str | None, typer.Option(help="Only recordings whose column `split` says so.")]
 
 
 @app.command()
@@ -26,6 +27,10 @@ def evaluate(
     ] = None,
     prompts: Annotated[Path | None, typer.Option(help="Prompt set (JSON).")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Class names as prompts.")] = False,
+    split: Split = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Random weights: what chance gives.")
+    ] = False,
     checkpoint: Checkpoint = "merl-base",
     device: Device = "auto",
     backend: Backend = "torch-float32",
@@ -36,16 +41,21 @@ def evaluate(
     with reported():
         from merl_core.datasets.manifest import read_manifest
         from merl_core.engine import Engine
-        from merl_core.evaluate import evaluate_manifest
+        from merl_core.evaluate import evaluate_manifest, untrained_checkpoint
 
         table = read_manifest(manifest)
+        table = table if split is None else table.of_split(split)
         if table.ignored:
             say(f"columns without 0/1 values are ignored: {', '.join(table.ignored)}")
         if prompts is not None:
             texts = match_texts(read_texts(prompts), table, label_set_name)
         else:
             texts = engineer_texts(ctx.obj, table, label_set_name, bare=bare)
-        engine = Engine(checkpoint, device, backend=backend)
+        engine = Engine(
+            untrained_checkpoint(checkpoint, seed) if untrained else checkpoint,
+            device,
+            backend=backend,
+        )
         with progress("recordings") as advance:
             report = evaluate_manifest(
                 engine,
@@ -56,6 +66,12 @@ def evaluate(
                 seed=seed,
                 on_progress=advance,
             )
+    report |= {
+        "kind": "zero_shot",
+        "label_set": label_set_name,
+        "split": split,
+        "prompts": "name" if bare else (str(prompts.name) if prompts else "knowledge"),
+    }
     write_json(report, output)
     for label in report["without_value"]:
         say(f"class {label!r} has no AUROC: it needs a positive and a negative recording")
@@ -86,6 +102,130 @@ def embed(
         say(f"{item['path']}: {item['reason']}")
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def probe(
+    manifest: Annotated[
+        Path, typer.Argument(help="CSV: `path`, `split` (train, val, test), and 0/1 columns.")
+    ],
+    features: Annotated[Path, typer.Option(help="Folder where features are kept between runs.")],
+    root: Root = Path(),
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Report (JSON).")] = None,
+    label_set_name: Annotated[
+        str | None, typer.Option("--label-set", help="Column heads are codes of this set.")
+    ] = None,
+    transfer_to: Annotated[
+        Path | None,
+        typer.Option(help="CSV of another set: test on its split `test`, on classes of both."),
+    ] = None,
+    transfer_root: Annotated[Path, typer.Option(help="Where its paths start.")] = Path(),
+    transfer_set: Annotated[
+        str | None, typer.Option("--transfer-label-set", help="Its label set.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="ours, or the paper's own.")] = "ours",
+    checkpoint: Checkpoint = "merl-base",
+    device: Device = "auto",
+    n_bootstraps: Annotated[int, typer.Option(min=10)] = 1000,
+) -> None:
+    """Measure linear probes on 1, 10 and 100 % of the training records, three seeds each."""
+    with reported():
+        from merl_core.datasets.manifest import read_manifest
+        from merl_core.engine import Engine
+        from merl_core.errors import MerlError
+        from merl_core.linear_probe import probe as run_probe
+        from merl_core.probe_data import load_splits, overlap
+
+        if recipe not in ("ours", "paper"):
+            msg = f"unknown recipe {recipe!r}, expected ours or paper"
+            raise MerlError(msg)
+        engine = Engine(checkpoint, device)
+        table = read_manifest(manifest)
+        with progress("recordings") as advance:
+            labels, parts = load_splits(engine, table, root, features, advance)
+            if transfer_to is not None:
+                other = read_manifest(transfer_to).of_split("test")
+                folder = features / "transfer"
+                there, others = load_splits(engine, other, transfer_root, folder, advance)
+                labels, parts = overlap(
+                    (labels, label_set_name, parts), (there, transfer_set, others["test"])
+                )
+        with progress("probes") as advance:
+            report = run_probe(
+                labels,
+                parts["train"],
+                parts["val"],
+                parts["test"],
+                recipe="paper" if recipe == "paper" else "ours",
+                n_bootstraps=n_bootstraps,
+                on_progress=advance,
+            )
+    report |= {
+        "kind": "transfer" if transfer_to else "probe",
+        "label_set": label_set_name,
+        "model": {"id": engine.model_id, "sha256": engine.sha256},
+    }
+    write_json(report, output)
+
+
+@app.command()
+def report(
+    results: Annotated[
+        list[Path], typer.Argument(help="JSON of `merl evaluate`, `merl probe` and benchmarks.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the figures.")],
+) -> None:
+    """Draw the paper's figures from results: SVG and PNG, with the data beside them (CSV)."""
+    with reported():
+        from merl_core.report import draw_figures, read_results
+
+        written = draw_figures(read_results(results), output)
+    for path in written:
+        typer.echo(str(path))
+
+
+@app.command()
+def calibrate(
+    ctx: typer.Context,
+    manifest: Annotated[Path, typer.Argument(help="CSV: `path` and one 0/1 column a class.")],
+    name: Annotated[str, typer.Option(help="Of the data set, as answers will cite it.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Checkpoint folder to write.")],
+    root: Root = Path(),
+    label_set_name: Annotated[
+        str | None, typer.Option("--label-set", help="Column heads are codes of this set.")
+    ] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Prompt set (JSON).")] = None,
+    split: Split = None,
+    method: Annotated[str, typer.Option(help="platt or isotonic.")] = "platt",
+    checkpoint: Checkpoint = "merl-base",
+    device: Device = "auto",
+) -> None:
+    """Fit each class's probability on a named data set, never on its split `test`."""
+    with reported():
+        from merl_core.datasets.manifest import read_manifest
+        from merl_core.engine import Engine
+        from merl_core.evaluate import calibrate_manifest
+
+        table = read_manifest(manifest)
+        table = table if split is None else table.of_split(split)
+        if prompts is not None:
+            texts = match_texts(read_texts(prompts), table, label_set_name)
+        else:
+            texts = engineer_texts(ctx.obj, table, label_set_name, bare=False)
+        engine = Engine(checkpoint, device)
+        with progress("recordings") as advance:
+            report = calibrate_manifest(
+                engine,
+                table,
+                root,
+                texts,
+                output,
+                fitted_on=name,
+                method=method,
+                label_set=label_set_name,
+                on_progress=advance,
+            )
+    write_json(report, None)
 
 
 @app.command()

@@ -1,0 +1,286 @@
+"""The paper's figures, drawn from results: SVG and PNG, with the data beside them as CSV."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from merl_core.errors import MerlError
+
+Result = dict[str, Any]
+KINDS: Final = ("zero_shot", "probe", "transfer", "supervised", "scaling", "embedding")
+_NAMES: Final = {
+    "ptbxl_super": "PTB-XL super", "ptbxl_sub": "PTB-XL sub", "ptbxl_form": "PTB-XL form",
+    "ptbxl_rhythm": "PTB-XL rhythm", "cpsc2018": "CPSC2018", "csn": "CSN",
+}  # fmt: skip
+_COLORS: Final = ("#b3123c", "#2f6f9f", "#4f8f4f", "#c98a1b", "#6b5b95", "#777777", "#111111")
+
+
+def read_results(paths: Sequence[Path]) -> list[Result]:
+    """Return results of files that hold one each, or a list under `results`.
+
+    Raises:
+        MerlError: A file cannot be read, is not JSON, or holds no result that is known.
+    """
+    found: list[Result] = []
+    for path in paths:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            msg = f"results {str(path)!r} cannot be read: {error.strerror}"
+            raise MerlError(msg) from error
+        except ValueError as error:
+            msg = f"results {str(path)!r} are not JSON: {error}"
+            raise MerlError(msg) from error
+        items = content.get("results", [content]) if isinstance(content, dict) else []
+        known = [item for item in items if isinstance(item, dict) and item.get("kind") in KINDS]
+        if not known:
+            msg = f"{path}: no result of kind {', '.join(KINDS)}"
+            raise MerlError(msg)
+        found += known
+    return found
+
+
+def draw_figures(results: Sequence[Result], folder: Path) -> list[Path]:
+    """Draw every figure that the results have data for, and return the files.
+
+    `zero_shot_and_probe`: zero-shot against probes by share of labels. `by_data_set`: zero-shot
+    of each model by data set. `prompts`: zero-shot by prompt. `scaling`: zero-shot by number of
+    training records and of parameters. `embedding_...`: t-SNE of features by class.
+
+    Raises:
+        MerlError: matplotlib is not installed, or no figure has data.
+    """
+    if find_spec("matplotlib") is None:
+        msg = (
+            "matplotlib is not installed; it comes with the extra: pip install 'merl-ckepe[report]'"
+        )
+        raise MerlError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for draw in (_headline, _by_data_set, _prompts, _scaling, _embeddings):
+        written += draw(results, folder)
+    if not written:
+        msg = "the results have no data for any figure"
+        raise MerlError(msg)
+    return written
+
+
+def _headline(results: Sequence[Result], folder: Path) -> list[Path]:
+    """Zero-shot as a line across, probes and supervised training by share of labels."""
+    curves = [r for r in results if r["kind"] in ("probe", "supervised")]
+    sets = [name for name in _sets(results) if any(r["label_set"] == name for r in curves)]
+    if not sets:
+        return []
+    rows: list[Result] = []
+    with _figure(len(sets)) as (axes, save):
+        for axis, name in zip(axes, sets, strict=True):
+            for result in _main_arm(results, name):
+                label = f"zero-shot {result['model']['id']}"
+                axis.axhline(
+                    result["macro_auroc"], color=_color(label), ls="--", lw=1.5, label=label
+                )
+                low, high = result["macro_auroc_ci"]
+                axis.axhspan(low, high, color=_color(label), alpha=0.1, lw=0)
+                rows.append(_row(name, label, None, result))
+            for result in (r for r in curves if r["label_set"] == name):
+                label = _curve_label(result)
+                points = [p for p in result["shares"] if p["macro_auroc"] is not None]
+                x = [100 * p["share"] for p in points]
+                y = [p["macro_auroc"] for p in points]
+                low = [v - p["macro_auroc_ci"][0] for v, p in zip(y, points, strict=True)]
+                high = [p["macro_auroc_ci"][1] - v for v, p in zip(y, points, strict=True)]
+                axis.errorbar(
+                    x, y, yerr=[low, high], marker="o", ms=4, lw=1.2, capsize=2,
+                    color=_color(label), label=label,
+                )  # fmt: skip
+                rows += [_row(name, label, p["share"], p) for p in points]
+            axis.set(xscale="log", xticks=[1, 10, 100], xlabel="labels used (%)")
+            axis.set_xticklabels(["1", "10", "100"])
+            axis.set_title(_title(name), fontsize=10)
+        axes[0].set_ylabel("macro AUROC")
+        axes[-1].legend(fontsize=6, loc="lower right", frameon=False)
+        return save(folder, "zero_shot_and_probe", rows)
+
+
+def _by_data_set(results: Sequence[Result], folder: Path) -> list[Path]:
+    sets = _sets(results)
+    if not sets:
+        return []
+    models = list(dict.fromkeys(r["model"]["id"] for n in sets for r in _main_arm(results, n)))
+    rows: list[Result] = []
+    with _figure(1, width=7.0) as ((axis,), save):
+        width = 0.8 / len(models)
+        for m, model in enumerate(models):
+            for s, name in enumerate(sets):
+                for result in _main_arm(results, name):
+                    if result["model"]["id"] != model:
+                        continue
+                    value, (low, high) = result["macro_auroc"], result["macro_auroc_ci"]
+                    axis.bar(
+                        s + (m - (len(models) - 1) / 2) * width, value, width,
+                        yerr=[[value - low], [high - value]], capsize=2,
+                        color=_color(model), label=model if s == 0 else None,
+                    )  # fmt: skip
+                    rows.append(_row(name, model, None, result))
+        axis.axhline(0.5, color="#999999", lw=0.8)
+        axis.set(ylim=(0.3, 1.0), ylabel="macro AUROC, zero-shot", xticks=range(len(sets)))
+        axis.set_xticklabels([_title(name) for name in sets], fontsize=8)
+        axis.legend(fontsize=7, frameon=False, ncols=3, loc="upper center")
+        return save(folder, "by_data_set", rows)
+
+
+def _prompts(results: Sequence[Result], folder: Path) -> list[Path]:
+    zero_shot = [r for r in results if r["kind"] == "zero_shot" and r["macro_auroc"] is not None]
+    main = zero_shot[0]["model"]["id"] if zero_shot else None
+    arms = list(dict.fromkeys(r["prompts"] for r in zero_shot if r["model"]["id"] == main))
+    if len(arms) < 2:
+        return []
+    sets = _sets(results)
+    rows: list[Result] = []
+    with _figure(1, width=7.0) as ((axis,), save):
+        for a, arm in enumerate(arms):
+            for result in zero_shot:
+                if result["prompts"] != arm or result["model"]["id"] != main:
+                    continue
+                value, (low, high) = result["macro_auroc"], result["macro_auroc_ci"]
+                place = sets.index(result["label_set"])
+                axis.errorbar(
+                    place + 0.12 * (a - (len(arms) - 1) / 2), value,
+                    yerr=[[value - low], [high - value]], marker="o", ms=5, capsize=2,
+                    color=_COLORS[a % len(_COLORS)], label=arm if place == 0 else None,
+                )  # fmt: skip
+                rows.append(_row(result["label_set"], arm, None, result))
+        axis.set(ylabel=f"macro AUROC, zero-shot {main}", xticks=range(len(sets)))
+        axis.set_xticklabels([_title(name) for name in sets], fontsize=8)
+        axis.legend(fontsize=7, frameon=False, title="prompt", title_fontsize=7)
+        return save(folder, "prompts", rows)
+
+
+def _scaling(results: Sequence[Result], folder: Path) -> list[Path]:
+    points = [r for r in results if r["kind"] == "scaling"]
+    if not points:
+        return []
+    rows: list[Result] = []
+    with _figure(2) as (axes, save):
+        for axis, (key, title) in zip(
+            axes,
+            (("n_train", "training records"), ("n_parameters", "parameters of the ECG encoder")),
+            strict=True,
+        ):
+            chosen = sorted((p for p in points if p["varies"] == key), key=lambda p: p[key])
+            for name in dict.fromkeys(p["label_set"] for p in chosen):
+                line = [p for p in chosen if p["label_set"] == name]
+                axis.plot(
+                    [p[key] for p in line], [p["macro_auroc"] for p in line], marker="o", ms=4,
+                    color=_color(name), label=_title(name),
+                )  # fmt: skip
+                rows += [_row(name, key, p[key], p) for p in line]
+            axis.set(xscale="log", xlabel=title)
+        axes[0].set_ylabel("macro AUROC, zero-shot")
+        axes[0].legend(fontsize=7, frameon=False)
+        return save(folder, "scaling", rows)
+
+
+def _embeddings(results: Sequence[Result], folder: Path) -> list[Path]:
+    written: list[Path] = []
+    for result in (r for r in results if r["kind"] == "embedding"):
+        with _figure(1, width=4.5, height=4.2) as ((axis,), save):
+            for i, label in enumerate(dict.fromkeys(p["label"] for p in result["points"])):
+                chosen = [p for p in result["points"] if p["label"] == label]
+                axis.scatter(
+                    [p["x"] for p in chosen], [p["y"] for p in chosen], s=5, lw=0,
+                    color=_COLORS[i % len(_COLORS)], label=f"{label} ({len(chosen)})",
+                )  # fmt: skip
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(f"{_title(result['label_set'])}, {result['model']['id']}", fontsize=10)
+            axis.legend(fontsize=7, frameon=False, markerscale=2)
+            name = f"embedding_{result['label_set']}_{result['model']['id']}"
+            written += save(folder, name, result["points"])
+    return written
+
+
+@contextmanager
+def _figure(
+    n_axes: int, width: float | None = None, height: float = 3.2
+) -> Iterator[tuple[Any, Callable[[Path, str, Sequence[Result]], list[Path]]]]:
+    """Yield axes and what saves the figure; the same data gives the same bytes."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width or 2.6 * n_axes, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = [figure.add_subplot(1, n_axes, i + 1) for i in range(n_axes)]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+
+    def save(folder: Path, name: str, rows: Sequence[Result]) -> list[Path]:
+        paths = [folder / f"{name}.{suffix}" for suffix in ("svg", "png", "csv")]
+        with mpl.rc_context({"svg.hashsalt": "merl", "svg.fonttype": "none"}):
+            figure.savefig(paths[0], metadata={"Date": None})
+            figure.savefig(paths[1], dpi=110, metadata={"Software": None})
+        heads = list(dict.fromkeys(key for row in rows for key in row))
+        with paths[2].open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, heads, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        return paths
+
+    yield axes, save
+
+
+def _main_arm(results: Sequence[Result], name: str) -> list[Result]:
+    """Return one zero-shot result of each model: the first of its prompts."""
+    found: dict[str, Result] = {}
+    for result in results:
+        is_it = result["kind"] == "zero_shot" and result["label_set"] == name
+        if is_it and result["macro_auroc"] is not None:
+            found.setdefault(result["model"]["id"], result)
+    return list(found.values())
+
+
+def _sets(results: Sequence[Result]) -> list[str]:
+    """Return the label sets with zero-shot results, benchmarks first and in the paper's order."""
+    there = list(dict.fromkeys(r["label_set"] for r in results if r["kind"] == "zero_shot"))
+    there = [name for name in there if _main_arm(results, name)]
+    return sorted(there, key=lambda n: list(_NAMES).index(n) if n in _NAMES else len(_NAMES))
+
+
+def _curve_label(result: Result) -> str:
+    if result["kind"] == "supervised":
+        return "supervised from scratch"
+    recipe = "" if result["recipe"] == "ours" else " (the paper's recipe)"
+    return f"probe {result['model']['id']}{recipe}"
+
+
+def _title(name: str | None) -> str:
+    return _NAMES.get(name or "", name or "own classes")
+
+
+def _row(name: str | None, series: str, x: float | None, result: Result) -> Result:
+    low, high = result.get("macro_auroc_ci") or (None, None)
+    return {
+        "label_set": name,
+        "series": series,
+        "x": x,
+        "macro_auroc": result["macro_auroc"],
+        "ci_low": low,
+        "ci_high": high,
+    }
+
+
+def _color(name: str) -> str:
+    """Return the same colour for the same series in every figure."""
+    fixed = {
+        "zero-shot merl-base": 0, "probe merl-base": 0, "merl-base": 0,
+        "zero-shot merl-sim": 1, "probe merl-sim": 1, "merl-sim": 1,
+        "probe merl-base (the paper's recipe)": 3, "supervised from scratch": 6,
+        "ptbxl_super": 0, "ptbxl_sub": 1, "ptbxl_form": 2, "ptbxl_rhythm": 3,
+    }  # fmt: skip
+    untrained = "untrained" in name
+    return _COLORS[5] if untrained else _COLORS[fixed.get(name, len(name) % len(_COLORS))]

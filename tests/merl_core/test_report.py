@@ -1,0 +1,78 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from merl_core.errors import MerlError
+from merl_core.report import draw_figures, read_results
+
+pytest.importorskip("matplotlib")
+
+
+def zero_shot(name: str, value: float, prompts: str = "knowledge", model: str = "m") -> dict:
+    return {
+        "kind": "zero_shot", "label_set": name, "prompts": prompts, "model": {"id": model},
+        "macro_auroc": value, "macro_auroc_ci": [value - 0.05, value + 0.05],
+    }  # fmt: skip
+
+
+RESULTS = [
+    zero_shot("csn", 0.8),
+    zero_shot("ptbxl_super", 0.9),
+    zero_shot("ptbxl_super", 0.85, "name"),
+    zero_shot("ptbxl_super", 0.5, model="m-untrained"),
+    {
+        "kind": "probe", "label_set": "ptbxl_super", "recipe": "ours", "model": {"id": "m"},
+        "shares": [
+            {"share": s, "macro_auroc": 0.7 + s / 10, "macro_auroc_ci": [0.6, 0.9]}
+            for s in (0.01, 0.1, 1.0)
+        ],
+    },
+    {
+        "kind": "scaling", "varies": "n_train", "n_train": 100, "n_parameters": 5,
+        "label_set": "ptbxl_super", "macro_auroc": 0.7,
+    },
+    {
+        "kind": "embedding", "label_set": "ptbxl_super", "model": {"id": "m"},
+        "points": [{"x": 0.0, "y": 1.0, "label": "MI"}, {"x": 1.0, "y": 0.0, "label": "NORM"}],
+    },
+]  # fmt: skip
+
+
+def test_every_figure_is_written_thrice_with_its_data(tmp_path: Path) -> None:
+    written = draw_figures(RESULTS, tmp_path)
+    names = {path.name for path in written}
+    for figure in (
+        "zero_shot_and_probe", "by_data_set", "prompts", "scaling", "embedding_ptbxl_super_m"
+    ):  # fmt: skip
+        assert {f"{figure}.svg", f"{figure}.png", f"{figure}.csv"} <= names
+    assert all(path.stat().st_size > 0 for path in written)
+    with (tmp_path / "zero_shot_and_probe.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["macro_auroc"] for row in rows if row["series"] == "probe m"] == [
+        "0.701", "0.71", "0.7999999999999999"
+    ]  # fmt: skip
+    assert "PTB-XL super" in (tmp_path / "by_data_set.svg").read_text()
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        draw_figures(RESULTS, tmp_path / folder)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_a_file_that_is_no_result_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"hello": 1}))
+    with pytest.raises(MerlError, match=r"x\.json: no result of kind"):
+        read_results([file])
+    with pytest.raises(MerlError, match="cannot be read"):
+        read_results([tmp_path / "absent.json"])
+
+
+def test_results_of_many_runs_may_lie_in_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    file.write_text(json.dumps({"results": RESULTS}))
+    assert len(read_results([file])) == len(RESULTS)
