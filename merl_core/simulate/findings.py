@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.errors import MerlError
+from merl_core.simulate import conduction as c
+from merl_core.simulate import infarction as inf
 from merl_core.simulate import morphology as m
 from merl_core.simulate import rhythm_plans as r
 from merl_core.simulate import surface as s
-from merl_core.simulate.morphology import Effect
+from merl_core.simulate.effects import Effect
 from merl_core.simulate.rhythm_plans import PlanEffect
 
 
@@ -96,18 +98,18 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("atrial-bigeminy", "atrial_ectopy", 0.25, r.ectopy("atrial_bigeminy"), implies=("atrial-premature-complex",)),
     Finding("atrial-trigeminy", "atrial_ectopy", 0.2, r.ectopy("atrial_trigeminy"), implies=("atrial-premature-complex",)),
     # --- conduction within the ventricles
-    Finding("complete-right-bundle-branch-block", "conduction", 1.1, source=m.right_bundle_branch_block, surface=s.right_bundle_near_field(0.25, 0.8), excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
-    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=m.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.07, 0.30), excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
-    Finding("complete-left-bundle-branch-block", "conduction", 1.1, source=m.left_bundle_branch_block, surface=s.left_bundle_near_field, excludes=_WIDE),
-    Finding("incomplete-left-bundle-branch-block", "conduction", 0.35, source=m.incomplete_left_bundle_branch_block, excludes=_WIDE),
-    Finding("left-anterior-fascicular-block", "conduction", 1.2, source=m.left_anterior_fascicular_block, excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
-    Finding("left-posterior-fascicular-block", "conduction", 0.35, source=m.left_posterior_fascicular_block, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
-    Finding("bifascicular-block", "conduction", 0.35, source=m.bifascicular_block, surface=s.right_bundle_near_field(0.25, 0.8), implies=("complete-right-bundle-branch-block", "left-anterior-fascicular-block"), excludes=frozenset({"axis", "pattern", "hypertrophy"})),
-    Finding("intraventricular-conduction-disturbance", "conduction", 0.8, source=m.intraventricular_delay, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
-    Finding("wolff-parkinson-white-left", "conduction", 0.35, source=m.left_pathway, excludes=_WIDE | {"av"}),
-    Finding("wolff-parkinson-white-right", "conduction", 0.35, source=m.right_pathway, excludes=_WIDE | {"av"}),
-    Finding("rsr-pattern-v1", "conduction", 0.3, source=m.rsr_pattern, surface=s.right_bundle_near_field(0.10, 0.25), excludes=frozenset({"axis", "pattern", "hypertrophy", "infarction"})),
-    Finding("qrs-fragmentation", "conduction", 0.25, source=m.fragmented_qrs, excludes=frozenset({"pattern", "hypertrophy"})),
+    Finding("complete-right-bundle-branch-block", "conduction", 1.1, source=c.right_bundle_branch_block, surface=s.right_bundle_near_field(0.25, 0.8), excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
+    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=c.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.07, 0.30), excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
+    Finding("complete-left-bundle-branch-block", "conduction", 1.1, source=c.left_bundle_branch_block, surface=s.left_bundle_near_field, excludes=_WIDE),
+    Finding("incomplete-left-bundle-branch-block", "conduction", 0.35, source=c.incomplete_left_bundle_branch_block, excludes=_WIDE),
+    Finding("left-anterior-fascicular-block", "conduction", 1.2, source=c.left_anterior_fascicular_block, excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
+    Finding("left-posterior-fascicular-block", "conduction", 0.35, source=c.left_posterior_fascicular_block, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
+    Finding("bifascicular-block", "conduction", 0.35, source=c.bifascicular_block, surface=s.right_bundle_near_field(0.25, 0.8), implies=("complete-right-bundle-branch-block", "left-anterior-fascicular-block"), excludes=frozenset({"axis", "pattern", "hypertrophy"})),
+    Finding("intraventricular-conduction-disturbance", "conduction", 0.8, source=c.intraventricular_delay, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
+    Finding("wolff-parkinson-white-left", "conduction", 0.35, source=c.left_pathway, excludes=_WIDE | {"av"}),
+    Finding("wolff-parkinson-white-right", "conduction", 0.35, source=c.right_pathway, excludes=_WIDE | {"av"}),
+    Finding("rsr-pattern-v1", "conduction", 0.3, source=c.rsr_pattern, surface=s.right_bundle_near_field(0.10, 0.25), excludes=frozenset({"axis", "pattern", "hypertrophy", "infarction"})),
+    Finding("qrs-fragmentation", "conduction", 0.25, source=c.fragmented_qrs, excludes=frozenset({"pattern", "hypertrophy"})),
     Finding("epsilon-wave", "conduction", 0.08, surface=s.epsilon, excludes=_WIDE),
     Finding("brugada-pattern", "conduction", 0.25, surface=s.brugada, excludes=_WIDE),
     Finding("electrical-alternans", "alternans", 1.0, excludes=frozenset({"ectopy", "atrial_ectopy", "av"})),
@@ -164,22 +166,22 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("hypocalcemia", "interval", 0.2, source=m.qtc_between(475, 540), excludes=_ST_OWN),
     Finding("hypercalcemia", "interval", 0.2, source=m.qtc_between(315, 352), excludes=_ST_OWN),
     # --- ischemia
-    Finding("nonspecific-ischemic-change", "ischemia", 1.2, surface=s.ischemia("nonspecific")),
-    Finding("anteroseptal-ischemia", "ischemia", 0.6, surface=s.ischemia("anteroseptal")),
-    Finding("anterior-leads-ischemia", "ischemia", 0.6, surface=s.ischemia("anterior")),
-    Finding("anterolateral-ischemia", "ischemia", 1.0, surface=s.ischemia("far_anterolateral")),
-    Finding("lateral-ischemia", "ischemia", 0.6, surface=s.ischemia("lateral")),
-    Finding("inferior-ischemia", "ischemia", 0.8, surface=s.ischemia("inferior")),
-    Finding("inferolateral-ischemia", "ischemia", 0.7, surface=s.ischemia("inferolateral")),
-    Finding("subendocardial-injury-anteroseptal", "ischemia", 0.35, surface=s.subendocardial_injury("anteroseptal")),
-    Finding("subendocardial-injury-anterolateral", "ischemia", 0.4, surface=s.subendocardial_injury("anterolateral")),
-    Finding("subendocardial-injury-inferior", "ischemia", 0.2, surface=s.subendocardial_injury("inferior")),
-    Finding("subendocardial-injury-lateral", "ischemia", 0.25, surface=s.subendocardial_injury("lateral")),
-    Finding("subendocardial-injury-inferolateral", "ischemia", 0.25, surface=s.subendocardial_injury("inferolateral")),
-    Finding("nstemi-pattern", "ischemia", 0.25, surface=s.subendocardial_injury("diffuse")),
+    Finding("nonspecific-ischemic-change", "ischemia", 1.2, surface=inf.ischemia("nonspecific")),
+    Finding("anteroseptal-ischemia", "ischemia", 0.6, surface=inf.ischemia("anteroseptal")),
+    Finding("anterior-leads-ischemia", "ischemia", 0.6, surface=inf.ischemia("anterior")),
+    Finding("anterolateral-ischemia", "ischemia", 1.0, surface=inf.ischemia("far_anterolateral")),
+    Finding("lateral-ischemia", "ischemia", 0.6, surface=inf.ischemia("lateral")),
+    Finding("inferior-ischemia", "ischemia", 0.8, surface=inf.ischemia("inferior")),
+    Finding("inferolateral-ischemia", "ischemia", 0.7, surface=inf.ischemia("inferolateral")),
+    Finding("subendocardial-injury-anteroseptal", "ischemia", 0.35, surface=inf.subendocardial_injury("anteroseptal")),
+    Finding("subendocardial-injury-anterolateral", "ischemia", 0.4, surface=inf.subendocardial_injury("anterolateral")),
+    Finding("subendocardial-injury-inferior", "ischemia", 0.2, surface=inf.subendocardial_injury("inferior")),
+    Finding("subendocardial-injury-lateral", "ischemia", 0.25, surface=inf.subendocardial_injury("lateral")),
+    Finding("subendocardial-injury-inferolateral", "ischemia", 0.25, surface=inf.subendocardial_injury("inferolateral")),
+    Finding("nstemi-pattern", "ischemia", 0.25, surface=inf.subendocardial_injury("diffuse")),
     # --- infarction
-    Finding("ventricular-aneurysm", "infarction", 0.25, surface=s.aneurysm, implies=("q-wave", "st-elevation"), excludes=_ST_OWN),
-    Finding("q-wave", "infarction", 0.6, surface=s.pathological_q),
+    Finding("ventricular-aneurysm", "infarction", 0.25, surface=inf.aneurysm, implies=("q-wave", "st-elevation"), excludes=_ST_OWN),
+    Finding("q-wave", "infarction", 0.6, surface=inf.pathological_q),
     # --- signal quality
     Finding("baseline-wander", "quality", 1.0),
     Finding("muscle-artifact", "quality", 1.0),
@@ -206,9 +208,9 @@ TERRITORY_OF: Mapping[str, tuple[str, float]] = MappingProxyType(
 )
 STAGES: Mapping[str, int] = MappingProxyType(
     {
-        "acute-myocardial-infarction": s.ACUTE,
-        "stemi": s.ACUTE,
-        "old-myocardial-infarction": s.OLD,
+        "acute-myocardial-infarction": inf.ACUTE,
+        "stemi": inf.ACUTE,
+        "old-myocardial-infarction": inf.OLD,
     }
 )
 COMBINED: Mapping[str, tuple[str, str]] = MappingProxyType(

@@ -15,6 +15,7 @@ from merl_core.simulate.findings import (
     check_findings,
     sample_findings,
 )
+from merl_core.simulate.infarction import ACUTE, OLD, SUBACUTE, infarction
 from merl_core.simulate.leads import Floats, to_twelve
 from merl_core.simulate.limits import keep_axis_normal, keep_voltage
 from merl_core.simulate.morphology import make_ectopic_forms
@@ -22,7 +23,6 @@ from merl_core.simulate.render import add_continuous, render_beats
 from merl_core.simulate.reports import STYLES, write_report
 from merl_core.simulate.rhythm import ECTOPIC, Plan, Schedule, schedule
 from merl_core.simulate.statements import state_findings
-from merl_core.simulate.surface import ACUTE, OLD, SUBACUTE, infarction
 
 _CHUNK = 512
 

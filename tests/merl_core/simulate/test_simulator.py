@@ -172,13 +172,3 @@ def test_the_measured_st_level_is_the_parameter() -> None:
         levels.append(beat[:, at])
     expected = batch.measurements["st_mv"][rows]
     assert np.median(np.abs(np.array(levels) - expected)) < 0.04
-
-
-@pytest.mark.slow
-def test_five_hundred_records_are_simulated_a_second() -> None:
-    import time
-
-    simulate(None, n_records=16, seed=0)
-    start = time.process_time()
-    simulate(None, n_records=1000, seed=1)
-    assert 1000 / (time.process_time() - start) > 400
