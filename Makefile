@@ -31,6 +31,7 @@ check: $(VENV)/.dev  ## lint, types, import direction, and every test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/audit.py
 	$(BIN)/python -m pytest -m "slow or llm or browser"
 
 bench: $(VENV)/.dev  ## speed and clinical benchmarks, written to benchmarks/results

@@ -15,6 +15,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 
 from api.errors import RequestError
 from api.keys import ApiKey, Scope, digest_of
@@ -160,4 +161,8 @@ def _digest(key: str) -> bytes:
 
 
 async def _in_thread(call: Callable[[], _T]) -> _T:
-    return await anyio.to_thread.run_sync(call)
+    try:
+        return await anyio.to_thread.run_sync(call)
+    except OperationalError:
+        msg = "API keys cannot be looked up: the database does not answer"
+        raise RequestError(msg, code="database_unavailable", retry_after_s=5) from None

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -103,6 +104,8 @@ def serve(
     # uvicorn drains on SIGTERM and then raises it anew: a stop that was asked for is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server.run()
+    if application.state.merl.is_loading:  # a thread inside native code would abort the exit
+        os._exit(0)
     if application.state.merl.has_failed:
         _err.print(f"merl: {application.state.merl.reason}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)

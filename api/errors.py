@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from ckepe.errors import CkepeError, LLMError, UngroundedError
+from sqlalchemy.exc import OperationalError
+
+from ckepe.errors import CkepeError, IndexUnavailableError, LLMError, UngroundedError
 from knowledge_sources.errors import KnowledgeError
 from merl_core.errors import CheckpointError, InvalidRecordError, MerlError
 
@@ -73,6 +75,8 @@ PROBLEMS: Final = MappingProxyType(
         "internal_error": Problem(500, "The service failed"),
         "llm_unavailable": Problem(502, "The language model gave no usable answer"),
         "not_ready": Problem(503, "The service is not ready"),
+        "database_unavailable": Problem(503, "The database does not answer"),
+        "index_unavailable": Problem(503, "The concept index does not answer"),
     }
 )
 """Stable code to status and title. Codes of `InvalidRecordError` that are not here share the
@@ -81,16 +85,36 @@ status and title of `invalid_record`."""
 _CODE_OF: Final[tuple[tuple[type[Exception], str], ...]] = (
     (InvalidRecordError, "invalid_record"),
     (LLMError, "llm_unavailable"),
+    (IndexUnavailableError, "index_unavailable"),
     (UngroundedError, "unknown_label"),
     (CheckpointError, "not_ready"),
     (CkepeError, "invalid_prompt_set"),
     (KnowledgeError, "unknown_label"),
     (MerlError, "not_ready"),
     (ConfigurationError, "not_ready"),
+    (OperationalError, "database_unavailable"),
 )
 
 KNOWN_ERRORS: Final = (ApiError, CkepeError, KnowledgeError, MerlError)
-"""What the packages raise on purpose; anything else is a fault of ours."""
+"""What the packages raise on purpose."""
+
+OUTAGES: Final = (IndexUnavailableError, OperationalError)
+"""What a database or an index that went away raises; anything else is a fault of ours."""
+
+_SAID_OF_OUTAGES: Final = MappingProxyType(
+    {
+        "database_unavailable": "The database of prompt sets, reviews and keys does not answer.",
+        "index_unavailable": "The concept index (MERL_CHROMA_URL) does not answer.",
+    }
+)
+
+
+def detail_of(error: Exception) -> str:
+    """Return what a client is told of an error: of outages and faults, nothing from inside."""
+    code, _ = problem_of(error)
+    if code == "internal_error":
+        return "An unexpected error; the log has it under the request id."
+    return _SAID_OF_OUTAGES.get(code, str(error))
 
 
 def problem_of(error: Exception) -> tuple[str, Problem]:

@@ -13,7 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.errors import CODE_OF_STATUS, KNOWN_ERRORS, PROBLEMS, RequestError, problem_of
+from api.errors import (
+    CODE_OF_STATUS,
+    KNOWN_ERRORS,
+    OUTAGES,
+    PROBLEMS,
+    RequestError,
+    detail_of,
+    problem_of,
+)
 from api.schemas import ProblemBody
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -31,13 +39,11 @@ def request_id_of(scope: Scope) -> str | None:
 def problem_body(error: Exception, *, request_id: str | None = None) -> ProblemBody:
     """Return what a client is told of an error; of faults of ours, nothing but the id."""
     code, problem = problem_of(error)
-    is_ours = code == "internal_error"
-    detail = "An unexpected error; the log has it under the request id." if is_ours else str(error)
     return ProblemBody(
         type=f"urn:merl-ckepe:problem:{code}",
         title=problem.title,
         status=problem.status,
-        detail=detail,
+        detail=detail_of(error),
         code=code,
         request_id=request_id,
     )
@@ -107,6 +113,13 @@ def add_handlers(app: FastAPI) -> None:
             errors=places,
         )
 
+    async def on_outage(request: Request, error: Exception) -> Response:
+        request_id = request_id_of(request.scope)
+        log_fault(error, request_id)
+        return problem_response(error, request_id=request_id)
+
+    for kind in OUTAGES:
+        app.add_exception_handler(kind, on_outage)
     for kind in KNOWN_ERRORS:
         app.add_exception_handler(kind, on_known)
     app.add_exception_handler(HTTPException, on_http)

@@ -59,6 +59,11 @@ class AppState:
             state.metrics.watch(lane)
         return state
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether the service is still being loaded."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         """Begin to load the service."""
         self._thread = threading.Thread(target=self._load, name="merl-load", daemon=True)

@@ -1,8 +1,9 @@
 """Errors of ckepe.
 
 CkepeError
-├── LLMError          the language model is unreachable, or its answers cannot be used
-└── UngroundedError   a label that must be grounded is not known to any source
+├── LLMError                the language model is unreachable, or its answers cannot be used
+├── IndexUnavailableError   the concept index does not answer
+└── UngroundedError         a label that must be grounded is not known to any source
 """
 
 
@@ -12,6 +13,10 @@ class CkepeError(Exception):
 
 class LLMError(CkepeError):
     """The language model is unreachable, too slow, or gave no usable answer."""
+
+
+class IndexUnavailableError(CkepeError):
+    """The concept index does not answer: its server went away, or its files cannot be read."""
 
 
 class UngroundedError(CkepeError):

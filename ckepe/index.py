@@ -8,13 +8,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import chromadb
+import httpx
 from chromadb.api import ClientAPI
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, NotFoundError
 
 from ckepe.embedding import Embedder
-from ckepe.errors import CkepeError
+from ckepe.errors import CkepeError, IndexUnavailableError
 from knowledge_sources.concept import AliasKind
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.naming import word_key
@@ -84,7 +85,7 @@ class DenseIndex:
         """Return the texts nearest to each query, best first.
 
         Raises:
-            CkepeError: The store cannot be read.
+            IndexUnavailableError: The store cannot be read.
         """
         if not queries:
             return []
@@ -95,9 +96,9 @@ class DenseIndex:
                 n_results=top_k,
                 include=["documents", "metadatas", "distances"],
             )
-        except (ChromaError, OSError, ValueError) as error:
+        except (ChromaError, httpx.HTTPError, OSError, ValueError) as error:
             msg = f"the concept index {self.name!r} cannot be read: {error}"
-            raise CkepeError(msg) from error
+            raise IndexUnavailableError(msg) from error
         texts, metadata = found["documents"] or [], found["metadatas"] or []
         distances = found["distances"] or []
         return [

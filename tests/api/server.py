@@ -24,8 +24,10 @@ _MDC = (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8)
 
 
 @contextmanager
-def running_server(data_dir: Path, **settings: str) -> Iterator[tuple[str, Path]]:
-    """Start `merl serve`, wait until it is ready, and yield its URL and its log file."""
+def server_process(
+    data_dir: Path, **settings: str
+) -> Iterator[tuple["subprocess.Popen[bytes]", str, Path]]:
+    """Start `merl serve`; yield its process, its URL and its log file, and end it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -39,13 +41,19 @@ def running_server(data_dir: Path, **settings: str) -> Iterator[tuple[str, Path]
     command = [sys.executable, "-c", "from api.cli import main; main()", "serve"]
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
     try:
-        wait_until_ready(url, process, log)
-        yield url, log
+        yield process, f"http://127.0.0.1:{port}", log
     finally:
         process.terminate()
         process.wait(timeout=40)
+
+
+@contextmanager
+def running_server(data_dir: Path, **settings: str) -> Iterator[tuple[str, Path]]:
+    """Start `merl serve`, wait until it is ready, and yield its URL and its log file."""
+    with server_process(data_dir, **settings) as (process, url, log):
+        wait_until_ready(url, process, log)
+        yield url, log
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from api.errors import PROBLEMS
 from api.parts import Parts
 from api.settings import Settings
+from ckepe.errors import IndexUnavailableError
 
 from .conftest import ECG_BYTES, ClientFactory, fake_parts, loading_thread
 
@@ -238,3 +240,23 @@ def test_search_and_label_sets_answer(client: TestClient) -> None:
     assert csn["labels"][0]["key"].startswith("csn:")
     assert client.get("/label-sets/nope").status_code == 404
     assert client.get("/knowledge/concepts/ECG:nope").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OperationalError("SELECT secret", {}, Exception("db.internal")), "database_unavailable"),
+        (IndexUnavailableError("chroma.internal"), "index_unavailable"),
+    ],
+)
+def test_a_server_behind_that_went_away_is_503_and_not_named(
+    client: TestClient, error: Exception, code: str
+) -> None:
+    def fail(*args: Any, **options: Any) -> Any:
+        raise error
+
+    client.app.state.merl.service.parts.retriever.search = fail
+    answer = client.get("/knowledge/search", params={"q": "af"})
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert "internal" not in answer.text
+    assert int(answer.headers["retry-after"]) > 0
