@@ -22,7 +22,7 @@ from merl_core.model import MerlModel, count_parameters
 from merl_core.text_tower import TextTower
 from merl_core.training.config import PairConfig
 from merl_core.training.distributed import Group, synchronize_batch_norm
-from merl_core.training.pairs import PairBatches, PairModel, Reports, pair_losses
+from merl_core.training.pairs import PairBatches, PairModel, Reports, pair_losses, rows_with_report
 from merl_core.training.run_folder import RunFolder
 from merl_core.training.sampling import EpochBatches
 from merl_core.training.schedule import cosine, restarts
@@ -73,10 +73,9 @@ class PairTraining:
         self.config, self.data, self.reports, self.run = config, data, reports, run
         self.group, self.device = group or Group(), device or torch.device("cpu")
         self.board = board
-        self.batches = EpochBatches(
-            data.rows_of("train"), config.batch_size, config.seed, self.group
-        )
-        self.validation_rows = data.rows_of("val")
+        self.rows = rows_with_report(data, "train")
+        self.validation_rows = rows_with_report(data, "val")
+        self.batches = EpochBatches(self.rows, config.batch_size, config.seed, self.group)
         self.loader = _loader(data, config, self.batches, n_workers, self.device)
         torch.manual_seed(config.seed)
         self.model = build(config, reports, self.device)
@@ -271,7 +270,7 @@ class PairTraining:
     def _reference_bank(self) -> Tensor:
         """Return normalised features of training ECGs, without regard to labels."""
         rng = np.random.default_rng(self.config.seed)
-        rows = np.sort(rng.permutation(self.data.rows_of("train"))[: self.config.bank_size])
+        rows = np.sort(rng.permutation(self.rows)[: self.config.bank_size])
         model = self.model.merl.eval()
         parts = [torch.zeros(0, self.config.model.embed_dim)]
         with torch.no_grad():
@@ -307,8 +306,9 @@ def describe(
         "data": {
             "folder": data.folder.name,
             "sha256": data.sha256,
-            "n_train": len(data.rows_of("train")),
-            "n_val": len(data.rows_of("val")),
+            "n_train": len(rows_with_report(data, "train")),
+            "n_val": len(rows_with_report(data, "val")),
+            "n_without_report": sum(not text.strip() for text in data.reports),
             "n_reports": len(reports.texts),
         },
         "text_model": reports.encoder.embedder_id,

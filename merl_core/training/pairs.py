@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from merl_core.augment import augment
@@ -88,13 +89,8 @@ def load_reports(config: PairConfig, data: PreparedSet, cache: Path | None) -> R
     """Return the reports of a data set with their vectors, kept in `cache` between runs.
 
     Raises:
-        MerlError: A recording has no report.
         CheckpointError: The text model is not on this machine.
     """
-    empty = next((i for i, text in enumerate(data.reports) if not text.strip()), None)
-    if empty is not None:
-        msg = f"{data.folder}: recording {data.record_ids[empty]!r} has no report to train on"
-        raise MerlError(msg)
     texts = sorted(set(data.reports))
     place = {text: i for i, text in enumerate(texts)}
     ids = torch.tensor([place[text] for text in data.reports])
@@ -102,6 +98,19 @@ def load_reports(config: PairConfig, data: PreparedSet, cache: Path | None) -> R
     if config.unfrozen_text_layers:
         return Reports(ids, texts, encoder, None, encoder.tokenize(texts))
     return Reports(ids, texts, encoder, embed_texts(texts, cache, encoder), [])
+
+
+def rows_with_report(data: PreparedSet, split: str) -> NDArray[np.int64]:
+    """Return the places of a split's recordings that have a report: those that make a pair.
+
+    Raises:
+        MerlError: There are none.
+    """
+    rows = np.array([i for i in data.rows_of(split) if data.reports[i].strip()], dtype=np.int64)
+    if rows.size == 0:
+        msg = f"{data.folder}: no recording of split {split!r} has a report to train on"
+        raise MerlError(msg)
+    return rows
 
 
 class PairBatches(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):

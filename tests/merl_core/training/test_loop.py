@@ -23,7 +23,7 @@ from merl_core.text_tower import load_text_encoder
 from merl_core.training.config import PairConfig
 from merl_core.training.launch import train_pairs
 from merl_core.training.loop import PairTraining
-from merl_core.training.pairs import Reports, load_reports
+from merl_core.training.pairs import Reports, load_reports, rows_with_report
 from merl_core.training.run_folder import RunFolder
 from merl_core.training.validation import retrieval
 
@@ -174,6 +174,18 @@ def test_tensorboard_gets_the_metrics(prepared: Path, recipe: PairConfig, tmp_pa
     config = recipe.model_copy(update={"n_epochs": 1})
     train_pairs(config, prepared, tmp_path / "run", tensorboard=True)
     assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
+
+
+def test_recordings_without_a_report_are_not_trained_on(prepared: Path, recipe: PairConfig) -> None:
+    data = PreparedSet(prepared, recipe.model.signal)
+    without = int(data.rows_of("train")[3])
+    data.reports[without] = " "
+    rows = rows_with_report(data, "train")
+    assert len(rows) == len(data.rows_of("train")) - 1
+    assert without not in rows
+    data.reports = [""] * len(data)
+    with pytest.raises(MerlError, match="no recording of split 'train' has a report"):
+        rows_with_report(data, "train")
 
 
 def test_a_report_is_found_among_distinct_ones() -> None:
