@@ -157,3 +157,78 @@ def test_bench_measures_all_backends_in_one_run(tiny_checkpoint: Path) -> None:
     assert content["ratio_to_plain_float32"]["plain-float32"] == 1
     assert content["cosine_to_plain_float32"]["torch-float32"] == pytest.approx(1, abs=1e-5)
     assert content["one_ecg_on_one_core"]["ratio_to_paper_resnet18"]["torch-float32"] > 0
+
+
+@pytest.fixture(scope="module")
+def split_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """36 short recordings in three splits, half of them of one class."""
+    folder = tmp_path_factory.mktemp("split")
+    run("simulate", "-n", 36, "--fs", 100, "--duration-s", 3, "--seed", 3, "-o", folder)
+    names = sorted(path.name for path in folder.glob("*.hea"))
+    splits = ["train"] * 16 + ["val"] * 10 + ["test"] * 10
+    rows = [f"{n},{i},{s},{i % 2}" for i, (n, s) in enumerate(zip(names, splits, strict=True))]
+    manifest = folder / "split.csv"
+    manifest.write_text("\n".join(["path,patient_id,split,atrial fibrillation", *rows]) + "\n")
+    return manifest
+
+
+def test_a_probe_and_its_report_run_from_the_command_line(
+    split_manifest: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    common = ("--root", split_manifest.parent, "--checkpoint", tiny_checkpoint)
+    result = run(
+        "probe", split_manifest, *common, "--features", tmp_path / "f", "--n-bootstraps", 10,
+        "-o", tmp_path / "probe.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    shares = json.loads((tmp_path / "probe.json").read_text())["shares"]
+    assert [row["share"] for row in shares] == [0.01, 0.1, 1.0]
+    assert shares[-1]["n_train"] == 16
+    for name, extra in (("zero.json", ()), ("chance.json", ("--untrained",))):
+        run(
+            "evaluate", split_manifest, *common, "--split", "test", "--n-bootstraps", 10, *extra,
+            "-o", tmp_path / name,
+        )  # fmt: skip
+    zero, chance = (json.loads((tmp_path / n).read_text()) for n in ("zero.json", "chance.json"))
+    assert zero["n_records"] == 10
+    assert chance["model"]["id"] == "tiny-untrained"
+    result = run(
+        "report", *(tmp_path / n for n in ("zero.json", "chance.json", "probe.json")),
+        "-o", tmp_path / "figures",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "figures" / "zero_shot_and_probe.svg").is_file()
+
+
+def test_a_probe_without_splits_says_what_it_needs(
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    result = run(
+        "probe", simulated / "manifest.csv", "--root", simulated, "--checkpoint", tiny_checkpoint,
+        "--features", tmp_path,
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert "no column `split`" in " ".join(result.output.split())
+
+
+def test_a_split_that_is_not_there_is_named(split_manifest: Path, tiny_checkpoint: Path) -> None:
+    result = run("evaluate", split_manifest, "--split", "dev", "--checkpoint", tiny_checkpoint)
+    assert result.exit_code == 2
+    assert "no recording is in split 'dev'" in " ".join(result.output.split())
+
+
+def test_a_manifest_without_its_column_and_an_absent_backend_are_one_line(
+    tmp_path: Path, simulated: Path, tiny_checkpoint: Path
+) -> None:
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("file,a\nx,1\n")
+    result = run("evaluate", manifest)
+    assert result.exit_code == 2
+    assert "column 'path' is missing, found 'file', 'a'" in " ".join(result.output.split())
+    result = run(
+        "embed", simulated / "manifest.csv", "-o", tmp_path, "--checkpoint", tiny_checkpoint,
+        "--backend", "abacus",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert "unknown backend 'abacus'" in " ".join(result.output.split())
