@@ -11,6 +11,8 @@ a little kind. Writes `benchmarks/results/paper_figures.json` and the figures of
 import argparse
 import json
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -157,27 +159,34 @@ def calibration(engine: Engine, features: np.ndarray, data: PtbXl, name: str) ->
     return {"label_set": name, "fitted_on": "PTB-XL fold 8", "classes": report}
 
 
-def run_checkpoint(name: str, data: PtbXl, is_main: bool) -> tuple[list[Result], Result]:
+def probed(recipe: str, name: str, features: np.ndarray, data: PtbXl, model: str) -> Result:
+    parts = parts_of(features, data, name)
+    codes, _, _ = ptbxl_labels(data.select(data.folds == VALIDATION_FOLD), name)
+    chosen = {} if recipe == "ours" else {"seeds": (0,)}
+    found = probe(codes, parts["train"], parts["val"], parts["test"], recipe=recipe, **chosen)
+    for run in found["runs"]:
+        del run["classes"]
+    print(model, name, recipe, [round(s["macro_auroc"], 3) for s in found["shares"]], flush=True)
+    return {"kind": "probe", "label_set": name, "model": {"id": model}} | found
+
+
+def run_checkpoint(name: str, data: PtbXl, is_main: bool, jobs: int) -> tuple[list[Result], Result]:
     engine = Engine(name, "cpu")
     features = engine.encode_windows(data.signals)
+    print(name, "encoded", flush=True)
     test = data.folds == VALIDATION_FOLD
     results = [
         zero_shot(engine, features[test], data.select(test), label_set, arm)
         for label_set in PTBXL_SETS
         for arm in ("knowledge", "name")
     ]
-    for recipe in ("ours", "paper") if is_main else ("ours",):
-        for label_set in PTBXL_SETS:
-            parts = parts_of(features, data, label_set)
-            codes, _, _ = ptbxl_labels(data.select(test), label_set)
-            chosen = {} if recipe == "ours" else {"seeds": (0,)}
-            found = probe(
-                codes, parts["train"], parts["val"], parts["test"], recipe=recipe, **chosen
-            )
-            for run in found["runs"]:
-                del run["classes"]
-            about = {"kind": "probe", "label_set": label_set, "model": {"id": engine.model_id}}
-            results.append(about | found)
+    plan = [
+        (recipe, label_set, features, data, engine.model_id)
+        for recipe in (("ours", "paper") if is_main else ("ours",))
+        for label_set in PTBXL_SETS
+    ]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        results += pool.map(probed, *zip(*plan, strict=True))
     fitted = data.folds == PROBE_FOLD
     curve = calibration(engine, features[fitted], data.select(fitted), "ptbxl_super")
     if is_main:
@@ -223,6 +232,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12, help="of the supervised baseline")
     parser.add_argument("--no-training", action="store_true", help="keep the supervised results")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="probes at once")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     started = time.perf_counter()
@@ -231,7 +241,7 @@ def main() -> None:
     results: list[Result] = []
     calibrations = {}
     for i, name in enumerate(given.checkpoint):
-        found, calibrations[name] = run_checkpoint(name, data, is_main=i == 0)
+        found, calibrations[name] = run_checkpoint(name, data, i == 0, given.jobs)
         results += found
         print(name, round(time.perf_counter() - started), "s", flush=True)
     old = before.get("results", [])
