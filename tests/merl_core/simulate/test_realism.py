@@ -1,7 +1,8 @@
-"""The simulated normal beat against the mean normal beat of PTB-XL."""
+"""Simulated normal ECGs against those of PTB-XL: the mean beat, its spread, and the noise."""
 
 import ast
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,16 +36,84 @@ def normal_records(folder: Path, limit: int) -> list[NDArray[np.floating]]:
     return [np.fromfile(path, "<i2").reshape(-1, 12).T / 1000 for path in paths]
 
 
+def mean_beats(signals: list[NDArray[np.floating]]) -> NDArray[np.floating]:
+    beats = [mean_beat(signal) for signal in signals]
+    return np.array([beat for beat in beats if beat is not None])
+
+
+@pytest.fixture(scope="module")
+def real_signals(shared: Path) -> list[NDArray[np.floating]]:
+    return normal_records(shared / "data" / "ptb-xl", 400)
+
+
+@pytest.fixture(scope="module")
+def simulated_signals() -> list[NDArray[np.floating]]:
+    asked = [("normal-ecg", "sinus-rhythm")] * 400
+    return list(simulate(asked, n_records=400, seed=0).signals)
+
+
+@pytest.fixture(scope="module")
+def real_beats(real_signals: list[NDArray[np.floating]]) -> NDArray[np.floating]:
+    return mean_beats(real_signals)
+
+
+@pytest.fixture(scope="module")
+def simulated_beats(simulated_signals: list[NDArray[np.floating]]) -> NDArray[np.floating]:
+    return mean_beats(simulated_signals)
+
+
+def level_between_beats(signal: NDArray[np.floating]) -> float:
+    """Median over beats and leads of what moves in the 100 ms before P, mV."""
+    filtered = sosfiltfilt(_BAND, signal, axis=1)
+    steep = np.abs(sosfiltfilt(_STEEP, signal, axis=1)).sum(axis=0)
+    peaks, _ = find_peaks(steep, height=0.5 * np.percentile(steep, 99), distance=35)
+    quiet = [filtered[:, p - 38 : p - 28] for p in peaks if p >= 40]
+    return float(np.median(np.std(quiet, axis=2)))
+
+
 @pytest.mark.slow
-def test_the_mean_normal_beat_resembles_the_real_one_in_every_lead(shared: Path) -> None:
-    real = [mean_beat(s) for s in normal_records(shared / "data" / "ptb-xl", 400)]
-    batch = simulate([("normal-ecg", "sinus-rhythm")] * 400, n_records=400, seed=0)
-    simulated = [mean_beat(s) for s in batch.signals]
-    one = np.mean([b for b in real if b is not None], axis=0)[:, 15:90]
-    two = np.mean([b for b in simulated if b is not None], axis=0)[:, 15:90]
+def test_the_mean_normal_beat_resembles_the_real_one_in_every_lead(
+    real_beats: NDArray[np.floating], simulated_beats: NDArray[np.floating]
+) -> None:
+    one = real_beats.mean(axis=0)[:, 15:90]
+    two = simulated_beats.mean(axis=0)[:, 15:90]
     correlation = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(one, two, strict=True)])
     size = np.abs(two).max(axis=1) / np.abs(one).max(axis=1)
     large = np.arange(12) != 2
     assert (correlation[large] > 0.95).all(), correlation.round(3)
     assert correlation[2] > 0.8, "III is small: the mean beats of two samples differ there"
     assert ((size[large] > 0.8) & (size[large] < 1.25)).all(), size.round(2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wave", "start", "stop", "extreme"),
+    [("P", 18, 33, np.max), ("R", 35, 48, np.max), ("S", 35, 48, np.min), ("T", 55, 84, np.max)],
+)
+def test_normal_hearts_differ_as_much_as_real_ones(
+    real_beats: NDArray[np.floating],
+    simulated_beats: NDArray[np.floating],
+    wave: str,
+    start: int,
+    stop: int,
+    extreme: Callable[..., NDArray[np.floating]],
+) -> None:
+    real_range, simulated_range = (
+        [np.percentile(extreme(beats[:, :, start:stop], axis=2), q, axis=0) for q in (5, 95)]
+        for beats in (real_beats, simulated_beats)
+    )
+    ratio = np.delete(np.diff(simulated_range, axis=0)[0] / np.diff(real_range, axis=0)[0], 3)
+    assert (ratio > 0.55).all(), f"{wave}: {ratio.round(2)}"
+    assert (ratio < 1.8).all(), f"{wave}: {ratio.round(2)}"
+
+
+@pytest.mark.slow
+def test_the_noise_between_beats_is_that_of_a_clinic(
+    real_signals: list[NDArray[np.floating]], simulated_signals: list[NDArray[np.floating]]
+) -> None:
+    real, simulated = (
+        np.percentile([level_between_beats(one) for one in signals], [25, 50, 75])
+        for signals in (real_signals, simulated_signals)
+    )
+    assert (simulated / real > 0.6).all(), (real, simulated)
+    assert (simulated / real < 1.7).all(), (real, simulated)
