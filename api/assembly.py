@@ -6,6 +6,7 @@ from collections.abc import Callable
 from api.batching import BatchingEngine
 from api.database import Database
 from api.parts import Parts
+from api.readers import load_readers
 from api.settings import Settings, prepare_data_dir
 from api.watch import Watch, WatchedCache, WatchedLLM
 from ckepe.index import connect, open_index
@@ -18,7 +19,6 @@ from knowledge_sources.knowledge_base import load_knowledge_base
 from knowledge_sources.user_sources import UserSources
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import Engine
-from merl_core.readers.pool import ReaderPool
 
 Progress = Callable[[int, int], None]
 """Called with the texts indexed and the texts in all."""
@@ -38,12 +38,7 @@ def load_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
     _no_telemetry()
     prepare_data_dir(settings)
     database = Database(settings.sqlalchemy_url)
-    readers = ReaderPool(
-        max_bytes=settings.max_upload_bytes,
-        memory_mb=settings.reader_memory_mb,
-        timeout_s=settings.reader_timeout_s,
-        n_workers=settings.n_workers,
-    )
+    readers = load_readers(settings, settings.n_workers)
     say("loading the model")
     watch = Watch()
     engine = Engine(settings.checkpoint, settings.device)

@@ -146,9 +146,17 @@ def classify(
     label_set: Annotated[str | None, typer.Option(help="Name of a label set.")] = None,
     prompts: Annotated[Path | None, typer.Option(help="A prompt set (JSON).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Write the drawn ECG here (SVG).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write the drawn ECG here (SVG, or PNG by its name).")
+    ] = None,
 ) -> None:
     """Score ECG files against classes named in words."""
+    groups = _grouped(files)
+    unreadable = _all_unreadable(groups)
+    for path, error in unreadable:
+        _report_failure(path, error, as_json=as_json)
+    if unreadable:
+        raise typer.Exit(1)
     from api.service import Classes, split_labels
 
     classes = Classes(
@@ -159,10 +167,12 @@ def classify(
     n_failed = 0
     with _service() as service:
         service.prompts_for(classes)
-        for group in _grouped(files):
+        for group in groups:
             try:
                 answer = service.classify(group, classes)
-                if plot is not None:
+                if plot is not None and plot.suffix.lower() == ".png":
+                    plot.write_bytes(service.plot_png(group))
+                elif plot is not None:
                     plot.write_text(service.plot(group), encoding="utf-8")
             except (OSError, *KNOWN_ERRORS) as error:
                 n_failed += 1
@@ -216,6 +226,22 @@ def _grouped(paths: Sequence[Path]) -> list[list[Path]]:
         is_part = stem in headers and is_companion(path.name)
         groups.setdefault(stem if is_part else path, []).append(path)
     return list(groups.values())
+
+
+def _all_unreadable(groups: Sequence[list[Path]]) -> list[tuple[Path, Exception]]:
+    """Return why, if not one of the records can be read: told before a model is loaded."""
+    from api.readers import load_readers
+
+    failures: list[tuple[Path, Exception]] = []
+    with load_readers(load_settings()) as readers:
+        for group in groups:
+            try:
+                readers.read_paths(group)
+            except (OSError, *KNOWN_ERRORS) as error:
+                failures.append((group[0], error))
+            else:
+                return []
+    return failures
 
 
 def _report_failure(path: Path, error: Exception, *, as_json: bool) -> None:

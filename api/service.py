@@ -37,7 +37,7 @@ from api.schemas import (
 from api.store import PromptSetStore
 from ckepe.prompt_set import PromptSet
 from knowledge_sources.label_sets import LabelSet, label_sets
-from merl_core.plot import Layout, Theme, render_svg
+from merl_core.plot import Layout, Theme, render_png, render_svg
 from merl_core.quality import Quality, assess_quality
 from merl_core.records import Record, RecordWarning
 
@@ -347,6 +347,14 @@ class Service:
             gain_mm_mv=gain_mm_mv,
             theme=theme,
         )
+
+    def plot_png(self, files: RecordFiles) -> bytes:
+        """Return the record as a paper-style PNG of 152 dots an inch.
+
+        Raises:
+            merl_core.errors.InvalidRecordError: The record cannot be used.
+        """
+        return render_png(self._read(files))
 
     def _read(self, files: RecordFiles) -> Record:
         if not isinstance(files, Mapping):

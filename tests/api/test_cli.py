@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -6,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 import api.assembly
+import api.readers
 from api.cli import app
 
-from .conftest import ECG_BYTES, fake_parts
+from .conftest import ECG_BYTES, FakeReaders, fake_parts
 
 runner = CliRunner()
 
@@ -16,6 +18,7 @@ runner = CliRunner()
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.assembly, "load_parts", fake_parts)
+    monkeypatch.setattr(api.readers, "load_readers", lambda settings: nullcontext(FakeReaders()))
 
 
 @pytest.fixture
@@ -66,6 +69,24 @@ def test_the_drawing_is_written(ecg: Path, tmp_path: Path) -> None:
     done = run("classify", ecg, "--labels", "a", "--plot", tmp_path / "ecg.svg")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "ecg.svg").read_text().startswith("<svg")
+
+
+def test_a_drawing_named_png_is_one(ecg: Path, tmp_path: Path) -> None:
+    done = run("classify", ecg, "--labels", "a", "--plot", tmp_path / "ecg.PNG")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "ecg.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+def test_files_that_cannot_be_read_are_refused_before_a_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.assembly, "load_parts", None)
+    broken = tmp_path / "broken.bin"
+    broken.write_bytes(b"BROKEN")
+    done = run("classify", broken, tmp_path / "absent", "--labels", "a", "--json")
+    assert done.exit_code == 1
+    codes = [json.loads(line)["error"]["code"] for line in done.stdout.splitlines()]
+    assert codes == ["broken_file", "unreadable"]
 
 
 def test_the_doctor_tries_a_classification(tmp_path: Path) -> None:

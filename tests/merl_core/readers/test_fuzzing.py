@@ -2,6 +2,9 @@
 
 import contextlib
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +31,20 @@ def test_a_mutated_file_is_read_or_refused(name: str) -> None:
 def test_three_hundred_mutations_leave_no_child_dead() -> None:
     answers = fuzz(300, seed=11, keep=None)
     assert not [answer for answer in answers if answer.startswith("FINDING")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parser", ["csv", "fhir", "cardiosoft", "schiller", "dicom", "npy", "npz"])
+def test_a_search_guided_by_coverage_meets_only_our_errors(parser: str, tmp_path: Path) -> None:
+    pytest.importorskip("atheris")
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-m", "benchmarks.fuzz_guided", parser]
+    done = subprocess.run(
+        [*command, "-runs=2000", "-max_total_time=10", "-timeout=60", "-seed=1"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
