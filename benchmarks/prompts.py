@@ -3,8 +3,9 @@
 Run: `python -m benchmarks.prompts`. Writes `benchmarks/results/prompts.json`.
 
 The gold sets were written without sight of the statement table. `development` was looked at
-while the verifier was improved; `heldout` was scored first and only then looked at, so its first
-figures are the honest ones and stand in the results under `first_sight`.
+while the verifier was improved; the held-out sets were scored first and only then looked at, each
+written before the work that followed from the one before, so their first figures are the honest
+ones and stand in the results under `first_sight`.
 """
 
 import csv
@@ -19,6 +20,7 @@ from typing import Any
 from ckepe.index import connect, open_index
 from ckepe.pipeline import PromptEngineer
 from ckepe.retrieval import HybridRetriever
+from ckepe.vectors import KnownVectors, packaged_vectors
 from knowledge_sources.knowledge_base import load_knowledge_base
 from knowledge_sources.label_sets import label_sets
 from merl_core.encoders.text import SentenceEncoder
@@ -28,7 +30,13 @@ RESULTS = Path(__file__).parent / "results" / "prompts.json"
 FIRST_SIGHT = {
     "development": {"top1": 0.88, "top10": 0.98, "precision": 0.827, "recall": 0.869},
     "heldout": {"top1": 0.967, "top10": 1.0, "precision": 0.935, "recall": 0.860},
-}
+    "heldout2": {
+        "top1": 0.874, "top10": 0.975, "precision": 0.978, "recall": 0.911, "refusal": 0.975,
+    },
+    "heldout3": {
+        "top1": 0.920, "top10": 1.0, "precision": 0.965, "recall": 0.908, "refusal": 0.963,
+    },
+}  # fmt: skip
 """What each set gave when it was first scored, before anything was changed because of it."""
 
 
@@ -68,6 +76,9 @@ def score_verification(engineer: PromptEngineer, folder: Path) -> dict[str, Any]
         "recall": round(
             counts["true_accept"] / (counts["true_accept"] + counts["false_reject"]), 4
         ),
+        "refusal": round(
+            counts["true_reject"] / (counts["true_reject"] + counts["false_accept"]), 4
+        ),
         "agreement_by_kind": {kind: _share(hits) for kind, hits in sorted(by_kind.items())},
         **counts,
     }
@@ -87,7 +98,8 @@ def main() -> None:
     knowledge = load_knowledge_base()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        index = open_index(connect(Path(folder)), knowledge, SentenceEncoder())
+        embedder = KnownVectors(SentenceEncoder(), packaged_vectors())
+        index = open_index(connect(Path(folder)), knowledge, embedder)
         index_seconds = round(time.perf_counter() - start, 1)
         retriever = HybridRetriever(knowledge, index)
         engineer = PromptEngineer(knowledge, retriever)
@@ -97,7 +109,7 @@ def main() -> None:
             "generation": time_generation(engineer),
             "first_sight": FIRST_SIGHT,
         }
-        for name in ("development", "heldout"):
+        for name in FIRST_SIGHT:
             results[name] = {
                 "retrieval": score_retrieval(retriever, GOLD / name),
                 "verification": score_verification(engineer, GOLD / name),

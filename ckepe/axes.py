@@ -85,6 +85,10 @@ AXES: Final[dict[str, dict[str, frozenset[str]]]] = {
         "junctional": frozenset({"junctional", "nodal"}),
         "supraventricular": frozenset({"supraventricular"}),
     },
+    "normality": {
+        "abnormal": frozenset({"abnormal", "pathological", "abnormality"}),
+        "normal": frozenset({"normal", "physiological"}),
+    },
     "presence": {
         "absent": frozenset({"absent", "absence", "no", "without", "loss", "lack", "not"}),
     },

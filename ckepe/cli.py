@@ -9,10 +9,10 @@ import dataclasses
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol, cast
+from typing import Annotated, Any, Final, Protocol, TypeVar, cast
 
 import typer
 from rich.console import Console
@@ -31,6 +31,7 @@ knowledge_app = typer.Typer(no_args_is_help=True, help="Search and show what the
 
 _out: Final = Console()
 _err: Final = Console(stderr=True)
+_T = TypeVar("_T")
 _VERDICT_COLUMNS: Final = ("verdict", "relation", "evidence", "reason")
 
 
@@ -97,7 +98,7 @@ def verify(
         quoting=csv.QUOTE_MINIMAL,
     )
     writer.writeheader()
-    for row in rows:
+    for row in _tracked(rows, "verifying phrases"):
         verdict = engineer.verify(row["label"], [row["phrase"]], row.get("label_set") or None)[0]
         evidence = "; ".join(
             f"{e.concept_id} ({e.source} {e.version}): {e.matched}" for e in verdict.evidence
@@ -149,7 +150,7 @@ def search(
         raise CkepeError(msg)
     retriever = _engineer(ctx).retriever
     if batch is not None:
-        for line in _read_text(batch).splitlines():
+        for line in _tracked(_read_text(batch).splitlines(), "searching"):
             hits = retriever.search(line.strip(), top_k, label_set) if line.strip() else []
             typer.echo(json.dumps([_hit_body(h) for h in hits], ensure_ascii=False))
         return
@@ -221,6 +222,14 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield tick
     finally:
         bar.stop()
+
+
+def _tracked(items: Sequence[_T], title: str) -> Iterator[_T]:
+    """Yield the items, with a bar on stderr that says how many are done."""
+    with _progress(title) as tick:
+        for done, item in enumerate(items, start=1):
+            yield item
+            tick(done, len(items))
 
 
 def _show_prompt(prompt: LabelPrompt) -> None:

@@ -235,6 +235,8 @@ def implies(concept: Concept, criterion: Criterion) -> bool:
     own = defining[0]
     if own.feature != criterion.feature and own.feature not in _RELATED.get(criterion.feature, ()):
         return False
+    if criterion_leads(own) and not criterion_leads(criterion):
+        return False
     if not _leads_agree(criterion_leads(own), criterion_leads(criterion)):
         return False
     mine, theirs = criterion_span(own), criterion_span(criterion)

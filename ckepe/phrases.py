@@ -138,6 +138,13 @@ _RATIO: Final = re.compile(
 _WAVE_AND_LEAD: Final = re.compile(r"\b([PQRSTpqrst])[- ]?(V[1-9]|aV[LRF])\b")
 _SHORTHAND: Final = (
     (re.compile(r"(?<=\w)\s*\+\s*(?=[A-Z]\b)"), " plus "),
+    (
+        re.compile(
+            r"(\b(?:QTc?|PR|PQ|QRS)(?: interval| duration| time)?(?: of| is|:)?"
+            r"\s*[<>=≥≤]*\s*\d{2,3})(?![\d.,:%°/]|\s*(?:ms|milli|s\b|sec|mm|mV|bpm|deg|to\b|and\b|-|–|per))"
+        ),
+        r"\1 ms",
+    ),
     (re.compile(r"\b([PR])-\1\b"), r"\1\1"),
     (re.compile(r"\bF[- ]?waves?\b"), "flutter waves"),
     (re.compile(r"\bf[- ]?waves?\b"), "fibrillatory waves"),
@@ -156,7 +163,7 @@ _SHORTHAND: Final = (
     ),
 )
 """What is written short, and in full; capital F are the waves of flutter, small f of
-fibrillation, and an axis without a unit is in degrees."""
+fibrillation; an axis without a unit is in degrees, an interval in milliseconds."""
 
 
 def spell_out(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from ckepe.axes import same_poles
+from ckepe.axes import opposing_axis, same_poles
 from ckepe.modifiers import are_qualifiers
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
@@ -87,7 +87,9 @@ class Resolver:
         for key in sorted(fitting, key=lambda k: (-len(k.split()), k)):
             rest = words - frozenset(key.split())
             heads = self._knowledge_base.by_alias(key)
-            same = tuple(h for h in heads if rest <= self._words_of(h))
+            same = tuple(
+                h for h in heads if rest <= self._words_of(h) and not self._opposes(phrase, h)
+            )
             if same:
                 return Resolution(same, key, 0.95)
             kept = tuple(
@@ -96,6 +98,9 @@ class Resolver:
             if kept:
                 return Resolution(kept, key, 0.9, is_qualified=True)
         return None
+
+    def _opposes(self, phrase: str, head: str) -> bool:
+        return opposing_axis(phrase, self._knowledge_base.concepts[head].canonical_name) is not None
 
     def _words_of(self, head: str) -> frozenset[str]:
         """All words of a concept's own names, numbers left out: they tell kinds apart."""

@@ -71,14 +71,32 @@ def packaged_vectors(path: Path = PACKAGED) -> Mapping[bytes, NDArray[np.float16
         }
 
 
-def write_vectors(path: Path, embedder: Embedder, texts: Sequence[str]) -> None:
-    """Compute the vectors of all texts and write them, the same bytes for the same texts."""
+def write_vectors(
+    path: Path,
+    embedder: Embedder,
+    texts: Sequence[str],
+    known: Mapping[bytes, NDArray[np.float16]] | None = None,
+) -> None:
+    """Write the vectors of all texts, the same bytes for the same texts.
+
+    Args:
+        path: The file.
+        embedder: Computes what is not known.
+        texts: In any order; each is written once.
+        known: Vectors of an earlier file by `text_key`, taken over as they are.
+    """
     ordered = sorted(set(texts))
-    keys = [np.frombuffer(text_key(embedder.embedder_id, t), dtype=np.uint8) for t in ordered]
-    rows = [
-        embedder.embed(ordered[i : i + _BATCH]).astype(np.float16)
-        for i in range(0, len(ordered), _BATCH)
-    ]
+    keys = [text_key(embedder.embedder_id, text) for text in ordered]
+    rows = {key: known[key] for key in keys if known and key in known}
+    missing = [(k, t) for k, t in zip(keys, ordered, strict=True) if k not in rows]
+    for start in range(0, len(missing), _BATCH):
+        batch = missing[start : start + _BATCH]
+        vectors = embedder.embed([text for _, text in batch]).astype(np.float16)
+        rows.update(zip((key for key, _ in batch), vectors, strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        np.savez(file, keys=np.stack(keys), vectors=np.concatenate(rows))
+        np.savez(
+            file,
+            keys=np.stack([np.frombuffer(key, dtype=np.uint8) for key in keys]),
+            vectors=np.stack([rows[key] for key in keys]),
+        )

@@ -39,6 +39,7 @@ from ckepe.resolution import Resolution, Resolver
 from knowledge_sources.concept import Comparator, Concept, Criterion
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
+from knowledge_sources.translation import say_in_terms
 
 NearTexts = Callable[[str], Sequence[tuple[str, float]]]
 """The knowledge's texts nearest in meaning to a text, with cosines, best first."""
@@ -46,6 +47,8 @@ NearTexts = Callable[[str], Sequence[tuple[str, float]]]
 _FitOf = tuple[Fit, str, Criterion]
 """A fit, the concept that owns the criterion, the criterion."""
 
+_DIAGNOSES: Final = frozenset({"infarction", "ischemia", "hypertrophy", "rhythm"})
+"""Kinds whose concepts are diagnoses, unless one required criterion makes them a sign."""
 _NORMAL_ECG: Final = "ECG:normal-ecg"
 _PARAPHRASE: Final = 0.86
 _LONGEST: Final = 30
@@ -143,7 +146,10 @@ class Verifier:
         return self._judge_parts(phrase, parts, targets, whole)
 
     def _refuse_form(self, phrase: str) -> Verdict | None:
-        return None if self.knowledge_base.by_alias(phrase) else _refuse_form(phrase)
+        readings = (phrase, *say_in_terms(phrase))
+        if any(self.knowledge_base.by_alias(reading) for reading in readings):
+            return None
+        return _refuse_form(phrase)
 
     def _parts(self, phrase: str) -> tuple[str, ...]:
         """The phrase in parts that each say something; one part if it is not compound."""
@@ -199,20 +205,28 @@ class Verifier:
                 return named
         claimed = self._judge_claim(phrase, target)
         if claimed is not None and (claimed.is_accepted or claimed.relation is Relation.OPPOSITE):
-            if named is not None and not self._is_telling(claimed, target):
+            if named is not None and not self._is_telling(claimed, named, target):
                 return named
             return claimed
         return named or self._judge_paraphrase(phrase, target) or claimed or self._unknown(phrase)
 
-    def _is_telling(self, claimed: Verdict, target: str) -> bool:
+    def _is_telling(self, claimed: Verdict, named: Verdict, target: str) -> bool:
         """Whether a claim outweighs that the phrase names another condition.
 
-        In a group it does so only by what one of its members requires.
+        Not where the name is a diagnosis, of which the claim is but the words (`STEMI` says ST
+        elevation); in a group only by what one of its members requires.
         """
+        if any(self._is_diagnosis(e.concept_id) for e in named.evidence[:1]):
+            return False
         if self.knowledge_base.get(target).kind != "group":
             return True
         required = {c.text for _, c in self._criteria(target) if c.is_required}
         return any(e.matched in required for e in claimed.evidence)
+
+    def _is_diagnosis(self, head: str) -> bool:
+        concept = self.knowledge_base.get(head)
+        n_required = sum(c.is_required for c in concept.criteria)
+        return concept.kind in _DIAGNOSES and n_required != 1
 
     # Names
 
@@ -491,6 +505,9 @@ _PLAIN_LINES: Final = (
     "below exceeding greater longer shorter wider narrower taller deeper higher lower",
     "larger smaller equal square box beat minute second millimeter millivolt adult",
     "patient male female men women years person",
+    "totally completely entirely markedly slightly clearly rather mildly moderately severely",
+    "significantly somewhat always occasionally throughout fitting fit matching meeting typical",
+    "shape form appearance waveform cyclic undulation onset beginning end",
 )
 _PLAIN_WORDS: Final = frozenset(
     normalize_name(word) for line in _PLAIN_LINES for word in line.split()

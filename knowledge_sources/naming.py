@@ -31,6 +31,7 @@ _WORDS: Final = {
     "qtc": "qt", "symmetric": "symmetrical", "asymmetric": "asymmetrical",
     "abnormalities": "abnormality", "extrasystoles": "extrasystole", "axes": "axis",
     "arrythmia": "arrhythmia", "criteria": "criterion", "complexes": "complex",
+    "unspecific": "nonspecific",
 }  # fmt: skip
 _ACRONYMS: Final = {
     "mi": "myocardial infarction", "avb": "av block", "bbb": "bundle branch block",

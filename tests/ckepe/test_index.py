@@ -1,0 +1,76 @@
+"""The concept index in a real embedded Chroma: built once, resumed, and rebuilt when damaged."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ckepe.embedding import WordHashEmbedder
+from ckepe.errors import CkepeError
+from ckepe.index import connect, documents, open_index
+from knowledge_sources.concept import Concept, Source, Terminology
+from knowledge_sources.knowledge_base import KnowledgeBase
+
+
+class CountingEmbedder(WordHashEmbedder):
+    """Counts the texts it was given, and stops working after some of them where asked to."""
+
+    def __init__(self, fails_after: int | None = None) -> None:
+        super().__init__(64)
+        self.n_texts = 0
+        self._fails_after = fails_after
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._fails_after is not None and self.n_texts >= self._fails_after:
+            msg = "interrupted"
+            raise OSError(msg)
+        self.n_texts += len(texts)
+        return super().embed(texts)
+
+
+@pytest.fixture
+def knowledge() -> KnowledgeBase:
+    source = Source("merl", "table", "1", "Apache-2.0")
+    concepts = tuple(Concept(f"ECG:c{i}", f"finding number {i}", "merl") for i in range(600))
+    return KnowledgeBase([Terminology(source, concepts)])
+
+
+def test_an_index_is_built_once(tmp_path: Path, knowledge: KnowledgeBase) -> None:
+    first, second = CountingEmbedder(), CountingEmbedder()
+    name = open_index(connect(tmp_path), knowledge, first).name
+    assert open_index(connect(tmp_path), knowledge, second).name == name
+    assert first.n_texts == len(documents(knowledge))
+    assert second.n_texts == 0
+
+
+def test_an_interrupted_build_goes_on_where_it_stopped(
+    tmp_path: Path, knowledge: KnowledgeBase
+) -> None:
+    client = connect(tmp_path)
+    with pytest.raises(CkepeError, match="interrupted"):
+        open_index(client, knowledge, CountingEmbedder(fails_after=256))
+    rest = CountingEmbedder()
+    index = open_index(client, knowledge, rest)
+    assert rest.n_texts == len(documents(knowledge)) - 256
+    near = {hit.concept_id for hit in index.search(["finding number 599"], 100)[0]}
+    assert "ECG:c599" in near
+
+
+def test_an_index_that_lost_texts_is_built_anew(tmp_path: Path, knowledge: KnowledgeBase) -> None:
+    client = connect(tmp_path)
+    name = open_index(client, knowledge, CountingEmbedder()).name
+    collection = client.get_collection(name, embedding_function=None)
+    collection.delete(ids=collection.get(limit=5, include=[])["ids"])
+    again = CountingEmbedder()
+    open_index(client, knowledge, again)
+    assert again.n_texts == len(documents(knowledge))
+
+
+def test_other_knowledge_has_an_index_of_its_own(tmp_path: Path, knowledge: KnowledgeBase) -> None:
+    source = Source("merl", "table", "2", "Apache-2.0")
+    other = KnowledgeBase([Terminology(source, (Concept("ECG:x", "another", "merl"),))])
+    client = connect(tmp_path)
+    names = {open_index(client, kb, CountingEmbedder()).name for kb in (knowledge, other)}
+    assert len(names) == 2

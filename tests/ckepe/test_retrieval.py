@@ -1,0 +1,52 @@
+"""What a query means, in any wording; and that nothing is found for what no source knows."""
+
+import pytest
+
+from ckepe.retrieval import GROUNDING_THRESHOLD, HybridRetriever
+from knowledge_sources.errors import KnowledgeError
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("LBBB", "ECG:left-bundle-branch-block"),
+        ("left bundle branch block (LBBB)", "ECG:left-bundle-branch-block"),
+        ("block of the left bundle branch", "ECG:left-bundle-branch-block"),
+        ("left bundel branch block", "ECG:left-bundle-branch-block"),
+        ("Linksvorhofbelastung", "ECG:left-atrial-enlargement"),
+        ("heart attack at the bottom wall of the heart", "ECG:inferior-myocardial-infarction"),
+        ("Marked sinus bradycardia", "ECG:sinus-bradycardia"),
+        ("PAF", "ECG:paroxysmal-atrial-fibrillation"),
+        ("csn:AF", "ECG:atrial-flutter"),
+    ],
+)  # fmt: skip
+def test_the_right_concept_comes_first(
+    query: str, expected: str, retriever: HybridRetriever
+) -> None:
+    assert retriever.search(query, 3)[0].concept_id == expected
+
+
+def test_the_label_set_decides_an_ambiguous_acronym(retriever: HybridRetriever) -> None:
+    assert retriever.search("AF", 1)[0].concept_id == "ECG:atrial-fibrillation"
+    assert retriever.search("AF", 1, "csn")[0].concept_id == "ECG:atrial-flutter"
+
+
+@pytest.mark.parametrize("query", ["osteoarthritis of the knee", "stock exchange", "green tea"])
+def test_what_no_source_knows_is_not_grounded(query: str, retriever: HybridRetriever) -> None:
+    assert retriever.ground(query) is None
+
+
+def test_a_name_scores_one_and_everything_else_less(retriever: HybridRetriever) -> None:
+    first, *rest = retriever.search("atrial flutter", 10)
+    assert first.score == 1.0
+    assert all(hit.score < 1.0 for hit in rest)
+    assert GROUNDING_THRESHOLD < 1.0
+
+
+def test_brackets_that_contradict_the_name_name_nothing(retriever: HybridRetriever) -> None:
+    assert retriever.knowledge_base.by_alias("atrial flutter (atrial fibrillation)") == []
+
+
+def test_a_label_set_that_does_not_exist_is_named(retriever: HybridRetriever) -> None:
+    with pytest.raises(KnowledgeError, match="'nope'"):
+        retriever.search("AF", 1, "nope")
