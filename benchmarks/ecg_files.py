@@ -123,7 +123,11 @@ def scp(uv: NDArray[np.int16], fs: int, first_sample: int = 1) -> bytes:
     header = struct.pack("<HHBB", 1000, round(1e6 / fs), 0, 0)
     sizes = struct.pack("<12H", *[2 * n_samples] * 12)
     rhythm = header + sizes + uv.astype("<i2").tobytes()
-    bodies = {1: patient, 3: leads, 6: rhythm}
+    return scp_record({1: patient, 3: leads, 6: rhythm})
+
+
+def scp_record(bodies: dict[int, bytes]) -> bytes:
+    """Return an SCP-ECG record of these sections by number, without checksums."""
     sections, at = {}, 7 + 16 + 12 * 10
     for number, body in bodies.items():
         padded = body + b"\x00" * (len(body) % 2)
