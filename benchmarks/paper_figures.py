@@ -5,7 +5,7 @@
 `DIR` holds `ptb-xl` and `ptb-xl-zscored`. Fold 8 chooses the probes' penalty, folds 1 to 7 train
 them. The bundled checkpoints chose their training step on fold 9, so their own results there are
 a little kind. Writes `benchmarks/results/paper_figures.json` and the figures of `merl report` to
-`docs/figures`.
+`docs/figures`, and the tables into `docs/evaluation.md`.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from sklearn.manifold import TSNE
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks.figures_page import FIGURES, ROOT, write_page
 from merl_core.calibration import fit_calibration
 from merl_core.class_prompts import read_texts
 from merl_core.datasets.ptbxl import PtbXl
@@ -34,9 +35,7 @@ from merl_core.model import MerlModel, count_parameters
 from merl_core.report import draw_figures
 from merl_core.training_data import VALIDATION_FOLD, load_real
 
-ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "paper_figures.json"
-FIGURES = ROOT / "docs" / "figures"
 PROMPT_SETS = ROOT / "ckepe" / "prompt_sets"
 PROBE_FOLD = 8
 Result = dict[str, Any]
@@ -263,6 +262,7 @@ def main() -> None:
     }
     RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     draw_figures(results, FIGURES)
+    write_page(content)
     for r in results:
         if r["kind"] == "zero_shot":
             low, high = r["macro_auroc_ci"]

@@ -203,12 +203,8 @@ def _work_on_ray(
     import ray
     from ray.util import ActorPool
 
-    ray.init(
-        address=address,
-        include_dashboard=False if address is None else None,
-        log_to_driver=False,
-        ignore_reinit_error=True,
-    )
+    here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    ray.init(address, log_to_driver=False, ignore_reinit_error=True, **({} if address else here))
     try:
         worker = ray.remote(num_cpus=run.threads, max_restarts=2, max_task_retries=2)(_RayWorker)
         pool = ActorPool([worker.remote(run, folder) for _ in range(n_workers)])

@@ -149,6 +149,7 @@ def test_two_processes_write_what_one_writes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
 def test_ray_writes_what_one_process_writes(
     run: BulkRun, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
