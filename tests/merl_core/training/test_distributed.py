@@ -31,13 +31,14 @@ def run_processes(n: int, folder: Path, config: PairConfig, out: Path) -> dict[s
         for rank in range(n)
     ]
     for process in started:
-        _, errors = process.communicate(timeout=200)
+        _, errors = process.communicate(timeout=400)
         assert process.returncode == 0, errors.decode()
     result: dict[str, Any] = torch.load(out)
     return result
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # three processes that each load torch, on a busy machine
 def test_two_processes_have_the_loss_and_gradients_of_one(
     prepared: Path, recipe: PairConfig, tmp_path: Path
 ) -> None:

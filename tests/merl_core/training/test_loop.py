@@ -76,6 +76,26 @@ def test_the_epoch_kept_is_the_one_of_lowest_validation_loss(unbroken: Path) -> 
     assert values[kept] == min(values.values())
 
 
+@pytest.mark.parametrize(
+    ("rule", "values", "kept"),
+    [
+        ("validation_loss", [2.0, 1.0, 1.5], [True, True, False]),
+        ("retrieval", [0.2, 0.1, 0.3], [True, False, True]),
+        ("last", [1.0, 2.0, 3.0], [True, True, True]),
+    ],
+)
+def test_an_epoch_is_kept_by_the_rule_of_the_recipe(
+    prepared: Path, recipe: PairConfig, tmp_path: Path, rule: str, values: list[float],
+    kept: list[bool],
+) -> None:  # fmt: skip
+    config = recipe.model_copy(update={"select_by": rule})
+    data = PreparedSet(prepared, config.model.signal)
+    reports = load_reports(config, data, None)
+    training = PairTraining(config, data, reports, RunFolder(tmp_path / "run"))
+    name = "val_recall_at_10" if rule == "retrieval" else "val_loss"
+    assert [training._is_best({name: value}) for value in values] == kept
+
+
 def test_the_checkpoint_scores_recordings(unbroken: Path, prepared: Path) -> None:
     engine = Engine(unbroken / "tiny", "cpu")
     data = PreparedSet(prepared, engine.config.signal)
@@ -98,6 +118,7 @@ def command(*arguments: object) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(
     unbroken: Path, prepared: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
@@ -161,10 +182,11 @@ def test_a_loss_that_is_not_finite_names_the_recordings(
         training.fit()
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_mixed_precision_trains_close_to_full_precision(
-    unbroken: Path, prepared: Path, recipe: PairConfig, tmp_path: Path
+    unbroken: Path, prepared: Path, recipe: PairConfig, tmp_path: Path, precision: str
 ) -> None:
-    half = recipe.model_copy(update={"precision": "bfloat16", "n_epochs": 1})
+    half = recipe.model_copy(update={"precision": precision, "n_epochs": 1})
     train_pairs(half, prepared, tmp_path / "half")
     np.testing.assert_allclose(losses_of(tmp_path / "half")[0], losses_of(unbroken)[0], rtol=0.03)
 
