@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 
 from api.errors import KNOWN_ERRORS
+from api.keys import KeyStore
 from api.parts import Parts
 from api.service import Stopwatch, score_record
 from api.settings import Settings, prepare_data_dir
@@ -44,6 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
     try:
         findings.append(_model(parts, seconds))
         findings.append(_sources(parts))
+        findings.append(_database(parts, settings))
         findings.append(_self_test(parts))
     finally:
         parts.engine.close()
@@ -112,6 +114,16 @@ def _sources(parts: Parts) -> Finding:
     names = ", ".join(f"{s.name} {s.version}" for s in parts.knowledge.sources.values())
     detail = f"{len(parts.knowledge.concepts)} concepts from {names}"
     return Finding("knowledge", ok=True, detail=detail)
+
+
+def _database(parts: Parts, settings: Settings) -> Finding:
+    n_valid = sum(key.is_valid for key in KeyStore(parts.database).all())
+    n_keys = n_valid + len(settings.api_keys)
+    is_open = not n_keys and settings.host not in ("127.0.0.1", "::1", "localhost")
+    keys = f"{n_keys} valid API keys" if n_keys else "no API key: every request is answered"
+    where = f"; MERL_HOST is {settings.host!r}, so others reach it" if is_open else ""
+    detail = f"{parts.database.description}; {keys}{where}"
+    return Finding("database and keys", ok=not is_open, detail=detail)
 
 
 def _self_test(parts: Parts) -> Finding:

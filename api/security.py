@@ -85,7 +85,7 @@ class Guard:
         if is_cross_site and scope["method"] not in _SAFE_METHODS:
             msg = "the request was sent by a page of another site"
             raise RequestError(msg, code="cross_site")
-        if not _is_public(scope):
+        if not is_public(scope["path"]):
             await self._check_caller(scope, headers)
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > self._max_bytes:
@@ -123,6 +123,6 @@ class Guard:
         return counted
 
 
-def _is_public(scope: Scope) -> bool:
-    path: str = scope["path"]
+def is_public(path: str) -> bool:
+    """Whether a path is open to all: the page, the documentation, health and readiness."""
     return path in _PUBLIC_PATHS or path.startswith(_PUBLIC_PREFIXES)

@@ -26,7 +26,7 @@ LABELS = [
     "first degree AV block",
     "left ventricular hypertrophy",
 ]
-ENCODER_STAGE = "score"
+ENCODER_STAGE = "encode"
 
 
 def start(data_dir: Path, checkpoint: str) -> tuple["subprocess.Popen[bytes]", str, float]:

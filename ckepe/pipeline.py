@@ -25,7 +25,7 @@ from knowledge_sources.label_sets import Label, find_label, label_sets
 
 LLMMode = Literal["auto", "off", "required"]
 Progress = Callable[[int, int], None]
-"""Called with labels done and labels in all."""
+"""Called with steps done and steps in all."""
 
 _LLM_WORKERS = 4
 
@@ -88,7 +88,8 @@ class PromptEngineer:
             max_subtypes: At most so many sub-types in a prompt.
             max_attributes: At most so many attributes in a prompt.
             style: What a prompt holds.
-            on_progress: Called after each label.
+            on_progress: Called after each label, and before that after each that the language
+                model was asked about.
 
         Raises:
             CkepeError: No labels, or an empty one.
@@ -97,13 +98,18 @@ class PromptEngineer:
         """
         grounded = [self.ground(label, label_set) for label in _all_labels(labels, label_set)]
         limits = Limits(max_subtypes, max_attributes)
-        proposals, llm_id, notices = self._propose_by_llm(grounded, limits, llm)
+        n_asked = self._n_asked(grounded, llm)
+
+        def tell(done: int) -> None:
+            if on_progress is not None:
+                on_progress(done, n_asked + len(grounded))
+
+        proposals, llm_id, notices = self._propose_by_llm(grounded, limits, llm, tell)
         prompts = []
-        for done, grounding in enumerate(grounded, start=1):
+        for done, grounding in enumerate(grounded, start=n_asked + 1):
             offered = proposals.get(grounding.label)
             prompts.append(self._engineer_one(grounding, offered, limits, style))
-            if on_progress is not None:
-                on_progress(done, len(grounded))
+            tell(done)
         return PromptSet(
             label_set=label_set,
             generator=self._generator(llm_id, limits, style),
@@ -154,8 +160,18 @@ class PromptEngineer:
         notes = tuple(dict.fromkeys((*label.notes, *own)))
         return Grounding(label.key, label.meaning, heads, (label.meaning,), notes)
 
+    def _n_asked(self, grounded: Sequence[Grounding], mode: LLMMode) -> int:
+        """Return how many labels the language model is asked about."""
+        if mode == "off" or self._llm_proposer is None:
+            return 0
+        return sum(bool(g.concept_ids) for g in grounded)
+
     def _propose_by_llm(
-        self, grounded: Sequence[Grounding], limits: Limits, mode: LLMMode
+        self,
+        grounded: Sequence[Grounding],
+        limits: Limits,
+        mode: LLMMode,
+        tell: Callable[[int], None],
     ) -> tuple[dict[str, Proposal], str | None, tuple[str, ...]]:
         if mode == "off":
             return {}, None, ("prompts from knowledge alone: the language model was not asked",)
@@ -171,7 +187,11 @@ class PromptEngineer:
                 proposals = pool.map(
                     lambda g: proposer.propose(g.meaning, g.concept_ids, limits), known
                 )
-                return dict(zip((g.label for g in known), proposals, strict=True)), self._llm_id, ()
+                found: dict[str, Proposal] = {}
+                for grounding, proposal in zip(known, proposals, strict=True):
+                    found[grounding.label] = proposal
+                    tell(len(found))
+                return found, self._llm_id, ()
         except LLMError as error:
             if mode == "required":
                 raise

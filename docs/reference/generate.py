@@ -42,12 +42,13 @@ def api_page() -> str:
     """Return routes and error codes as Markdown."""
     openapi = create_app(Settings(_env_file=None)).openapi()  # type: ignore[call-arg]
     lines = [NOTE + "# HTTP API\n", "The running service describes itself at `/docs`.\n"]
-    lines.append("| route | what | statuses |\n|---|---|---|")
+    lines.append("| route | what | scope | statuses |\n|---|---|---|---|")
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
             first = operation.get("description", operation["summary"]).splitlines()[0]
             statuses = ", ".join(sorted(operation["responses"]))
-            lines.append(f"| `{method.upper()} {path}` | {first} | {statuses} |")
+            scope = operation.get("x-scope", "")
+            lines.append(f"| `{method.upper()} {path}` | {first} | {scope} | {statuses} |")
     lines.append("\n## Errors\n\nEvery error is `application/problem+json` with a stable `code`.\n")
     lines.append("| code | status | title |\n|---|---|---|")
     lines += [f"| `{code}` | {p.status} | {p.title} |" for code, p in PROBLEMS.items()]
