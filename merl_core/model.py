@@ -24,6 +24,8 @@ from merl_core.records import STANDARD_LEADS
 MERL_LEADS: Final = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """Order of MIMIC-IV-ECG, and so of the paper's weights: aVF before aVL."""
 
+_DEAD_SPREAD: Final = 1e-6
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -239,6 +241,15 @@ class MerlModel(nn.Module):
             text_vectors = (text_vectors - self.text_mean) / self.text_spread
         projected: Tensor = self.proj_t(self.text_dropout(text_vectors))
         return projected
+
+    def standardize_texts(self, text_vectors: Tensor) -> None:
+        """Centre and scale sentence vectors from now on as over these, of shape (N, width).
+
+        A number that hardly varies over them carries rounding alone and is only centred.
+        """
+        spread = text_vectors.std(dim=0)
+        self.text_mean.copy_(text_vectors.mean(dim=0))
+        self.text_spread.copy_(spread.masked_fill(spread < _DEAD_SPREAD, 1.0))
 
     def uma_views(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Return two views of pooled ECG features, each with its own dropout in training."""

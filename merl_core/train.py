@@ -247,8 +247,7 @@ class _Trainer:
         with torch.no_grad():
             self.model.logit_scale.fill_(config.initial_logit_scale)
         if config.model.text.standardized:
-            self.model.text_mean.copy_(corpus.text_vectors.mean(dim=0))
-            self.model.text_spread.copy_(corpus.text_vectors.std(dim=0))
+            self.model.standardize_texts(corpus.text_vectors)
         n_concepts = len(corpus.vocabulary)
         self.prior = nn.Parameter(torch.full((n_concepts,), -2.0))
         self.measure = nn.Linear(config.model.embed_dim, n_measurements())

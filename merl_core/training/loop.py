@@ -290,8 +290,7 @@ def build(config: PairConfig, reports: Reports, device: torch.device) -> PairMod
     for part in (model.linear1, model.linear2):
         part.requires_grad_(config.uma_weight > 0)
     if config.model.text.standardized and reports.vectors is not None:
-        model.text_mean.copy_(reports.vectors.mean(dim=0))
-        model.text_spread.copy_(reports.vectors.std(dim=0) + 1e-6)
+        model.standardize_texts(reports.vectors)
     n_layers = config.unfrozen_text_layers
     tower = TextTower(reports.encoder, n_layers) if n_layers else None
     return PairModel(model, tower).to(device)

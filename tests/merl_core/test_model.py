@@ -156,5 +156,15 @@ def test_standardised_sentences_are_centred_and_scaled_before_the_projection() -
         )
 
 
+def test_a_number_that_never_varies_is_centred_and_not_blown_up() -> None:
+    model = MerlModel(ModelConfig(text=TextConfig(standardized=True), embed_dim=16)).eval()
+    vectors = draws(7, (5, 384))
+    vectors[:, 3] = 1e-33 * torch.arange(5)
+    model.standardize_texts(vectors)
+    assert float(model.text_spread.min()) > 1e-3
+    with torch.inference_mode():
+        assert bool(model.encode_text(vectors).isfinite().all())
+
+
 def test_minmax_keeps_the_reference_range() -> None:
     assert float(merl_minmax(draws(11, (12, 5000)).numpy()).max()) == pytest.approx(1, abs=1e-6)
