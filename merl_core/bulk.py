@@ -41,6 +41,9 @@ SCHEMA: Final = pa.schema(
 )
 """One row a file; `error` and `code` say why a file has no scores, and are null for others."""
 
+_OBJECT_STORE_BYTES: Final = 100 * 2**20
+"""Of a Ray that is started here: only names of files and numbers of shards pass through it."""
+
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
@@ -203,7 +206,12 @@ def _work_on_ray(
     import ray
     from ray.util import ActorPool
 
-    here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    here: dict[str, Any] = {
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",
+        "num_cpus": n_workers * run.threads,
+        "object_store_memory": _OBJECT_STORE_BYTES,
+    }
     ray.init(address, log_to_driver=False, ignore_reinit_error=True, **({} if address else here))
     try:
         worker = ray.remote(num_cpus=run.threads, max_restarts=2, max_task_retries=2)(_RayWorker)

@@ -156,6 +156,7 @@ def test_ray_writes_what_one_process_writes(
 ) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # 15, its default, starves on a busy machine
     classify_in_bulk(run, names, tmp_path / "one")
     classify_in_bulk(run, names, tmp_path / "ray", on_ray=True)
     assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "one")
