@@ -7,6 +7,9 @@ from merl_core.engine import Engine
 from merl_core.sensitivity import MOVES, measure_sensitivity
 from merl_core.simulate import FINDINGS
 
+PERICARDITIS = "ST up everywhere"
+"""Its opposite, ST depression, is part of it: in aVR and V1."""
+
 
 def test_every_move_is_one_that_the_simulator_can_make() -> None:
     assert {finding for move in MOVES for finding in move.findings} <= FINDINGS.keys()
@@ -17,6 +20,7 @@ def test_every_move_is_one_that_the_simulator_can_make() -> None:
 def test_scores_follow_the_signs(name: str) -> None:
     rows = measure_sensitivity(Engine(name, device="cpu"), n_records=48)
     assert [r["sign"] for r in rows if r["rises_by"] <= 0 or r["rises_auroc"] < 0.7] == []
-    assert [r["sign"] for r in rows if r["falls_by"] >= r["rises_by"]] == []
+    overtaken = {r["sign"] for r in rows if r["falls_by"] >= r["rises_by"]}
+    assert overtaken <= {PERICARDITIS}
     stubborn = [r["sign"] for r in rows if r["falls_by"] > 0]
     assert len(stubborn) <= 10, stubborn
