@@ -104,10 +104,11 @@ def serve(
     # uvicorn drains on SIGTERM and then raises it anew: a stop that was asked for is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server.run()
-    if application.state.merl.is_loading:  # a thread inside native code would abort the exit
-        os._exit(0)
-    if application.state.merl.has_failed:
-        _err.print(f"merl: {application.state.merl.reason}", highlight=False, soft_wrap=True)
+    state = application.state.merl
+    if state.is_loading and not state.has_failed:
+        os._exit(0)  # a thread inside native code would abort the usual exit
+    if state.has_failed:
+        _err.print(f"merl: {state.reason}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
 
 

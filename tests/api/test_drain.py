@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -45,4 +46,18 @@ def test_what_is_under_way_is_answered_after_sigterm(data_dir: Path) -> None:
         assert process.wait(timeout=120) == 0
     assert [line["index"] for line in lines] == list(range(24))
     assert all(line["error"] is None for line in lines)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_a_stop_while_the_service_loads_is_no_failure(tmp_path: Path) -> None:
+    with server_process(tmp_path, MERL_CHECKPOINT="merl-sim") as (process, _, log):
+        end = time.monotonic() + 300
+        while "opening the concept index" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) == 0, log.read_text()
+    assert '"ready"' not in log.read_text()
     assert "Traceback" not in log.read_text()
