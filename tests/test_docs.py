@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -29,18 +30,27 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """A folder's environment in which `merl` and `python` are those of this run."""
+    """A folder's environment in which `merl` and `python` are those of this run.
+
+    The commands bring their settings along: a client of `merl mcp` hands it next to nothing of its
+    own environment, and the index in the user's data folder is not ours to build.
+    """
     assert request.config.cache is not None
+    settings = {
+        "PYTHONPATH": str(ROOT),
+        "MERL_DATA_DIR": str(request.config.cache.mkdir("merl-data")),
+    }
+    exports = "".join(f"export {name}={quote(value)}\n" for name, value in settings.items())
     commands = tmp_path / "commands"
     commands.mkdir()
     for name, call in (("merl", '-c "from api.cli import main; main()"'), ("python", "")):
-        (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} {call} "$@"\n')
+        script = f'#!/bin/sh\n{exports}exec {quote(sys.executable)} {call} "$@"\n'
+        (commands / name).write_text(script)
         (commands / name).chmod(0o755)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("MERL_")},
+        **settings,
         "PATH": f"{commands}:/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": str(ROOT),
-        "MERL_DATA_DIR": str(request.config.cache.mkdir("merl-data")),
         "COLUMNS": "120",
     }
 
