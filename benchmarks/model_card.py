@@ -110,7 +110,8 @@ def card(checkpoint: Checkpoint, intro: str, data_folder: Path) -> str:
         f"# {checkpoint.config.name}\n\n{intro.strip()}\n",
         "## Facts\n\n" + "\n".join(facts) + "\n",
         "## Results\n\nZero-shot, class names as prompts, classes with five positives or more; "
-        f"{len(data)} recordings of fold 9, which trained and chose nothing. Intervals: "
+        f"{len(data)} recordings of fold 9, which trained nothing and chose no step; the recipe "
+        "was settled with it in view. Intervals: "
         "1,000 bootstraps over patients. `untrained`: the same network with random weights.\n\n"
         + "\n".join(macro_rows(reports, untrained))
         + "\n\n"

@@ -3,9 +3,9 @@
     python -m benchmarks.paper_figures --data DIR [--checkpoint merl-base ...] [--no-training]
 
 `DIR` holds `ptb-xl` and `ptb-xl-zscored`. Fold 8 chooses the probes' penalty, folds 1 to 7 train
-them. The bundled checkpoints chose their training step on fold 9, so their own results there are
-a little kind. Writes `benchmarks/results/paper_figures.json` and the figures of `merl report` to
-`docs/figures`, and the tables into `docs/evaluation.md`.
+them. The recipes of the bundled checkpoints were settled with fold 9 in view, so their own
+results there are a little kind. Writes `benchmarks/results/paper_figures.json` and the figures of
+`merl report` to `docs/figures`, and the tables into `docs/evaluation.md`.
 """
 
 import argparse
