@@ -45,7 +45,7 @@ def server_process(
         yield process, f"http://127.0.0.1:{port}", log
     finally:
         process.terminate()
-        process.wait(timeout=40)
+        process.wait(timeout=120)
 
 
 @contextmanager
