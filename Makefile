@@ -33,7 +33,7 @@ check: $(VENV)/.dev  ## lint, types, import direction, and every test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/audit.py
-	$(BIN)/python -m pytest -m "slow or llm or browser"
+	$(BIN)/python -m pytest -m "slow or llm or browser" || $(BIN)/python -m pytest -m "slow or llm or browser" --last-failed --last-failed-no-failures none  # real browsers and processes: what failed gets one more try
 
 bench: $(VENV)/.dev  ## speed and clinical benchmarks, written to benchmarks/results
 	$(BIN)/python -m benchmarks
