@@ -118,8 +118,8 @@ def add_handlers(app: FastAPI) -> None:
         log_fault(error, request_id)
         return problem_response(error, request_id=request_id)
 
-    for kind in OUTAGES:
-        app.add_exception_handler(kind, on_outage)
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, on_outage)
     for kind in KNOWN_ERRORS:
         app.add_exception_handler(kind, on_known)
     app.add_exception_handler(HTTPException, on_http)
