@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable
 
+from filelock import FileLock
+
 from api.batching import BatchingEngine
 from api.database import Database
 from api.parts import Parts
@@ -78,8 +80,10 @@ def load_engineer(
     )
     knowledge = load_knowledge_base(own=own)
     embedder = KnownVectors(SentenceEncoder(), packaged_vectors())
-    client = connect(settings.data_dir / "chroma", settings.chroma_url or None)
-    index = open_index(client, knowledge, embedder, on_progress)
+    # Chroma's embedded store does not bear two processes that build in it at once.
+    with FileLock(settings.data_dir / "chroma.lock"):
+        client = connect(settings.data_dir / "chroma", settings.chroma_url or None)
+        index = open_index(client, knowledge, embedder, on_progress)
     retriever = HybridRetriever(knowledge, index)
     proposer = _proposer(settings, retriever, watch or Watch())
     llm_id = f"openai:{settings.llm_model}" if proposer is not None else None
