@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FAST := "not slow and not llm and not browser"
+SLOW := "slow or llm or browser"
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
@@ -25,7 +27,8 @@ serve: $(VENV)/.service  ## the page and the API on 127.0.0.1:8000
 	$(BIN)/merl serve
 
 test: $(VENV)/.dev  ## the tests that run in minutes
-	$(BIN)/python -m pytest -m "not slow and not llm and not browser"
+	$(BIN)/python -m pytest -m $(FAST) --ignore tests/merl_core/training
+	$(BIN)/python -m pytest -m $(FAST) tests/merl_core/training  # a process of its own: it crashed behind all the others
 
 check: $(VENV)/.dev  ## lint, types, import direction, and every test
 	$(BIN)/ruff format --check .
@@ -33,7 +36,8 @@ check: $(VENV)/.dev  ## lint, types, import direction, and every test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/audit.py
-	$(BIN)/python -m pytest -m "slow or llm or browser" || $(BIN)/python -m pytest -m "slow or llm or browser" --last-failed --last-failed-no-failures none  # real browsers and processes: what failed gets one more try
+	$(BIN)/python -m pytest -m $(SLOW) --ignore tests/merl_core/training || $(BIN)/python -m pytest -m $(SLOW) --ignore tests/merl_core/training --last-failed --last-failed-no-failures none  # real browsers and processes: what failed gets one more try
+	$(BIN)/python -m pytest -m $(SLOW) tests/merl_core/training
 
 bench: $(VENV)/.dev  ## speed and clinical benchmarks, written to benchmarks/results
 	$(BIN)/python -m benchmarks
