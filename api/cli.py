@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from api.schemas import ClassifyAnswer
     from api.service import Service
     from ckepe.pipeline import PromptEngineer
+    from merl_core.plot import PlotOptions
 
 app = typer.Typer(
     name="merl",
@@ -148,11 +149,21 @@ def classify(
     prompts: Annotated[Path | None, typer.Option(help="A prompt set (JSON).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
     plot: Annotated[
-        Path | None, typer.Option(help="Write the drawn ECG here (SVG, or PNG by its name).")
+        Path | None,
+        typer.Option(help="Write the drawn ECG here (SVG, or PNG by its name), or in this folder."),
     ] = None,
+    layout: Annotated[str, typer.Option(help="Of the drawing: 3x4+1, 6x2 or 12x1.")] = "3x4+1",
+    speed: Annotated[int, typer.Option(help="Of the drawing: 25 or 50 mm/s.")] = 25,
+    gain: Annotated[int, typer.Option(help="Of the drawing: 5, 10 or 20 mm/mV.")] = 10,
+    theme: Annotated[str, typer.Option(help="Of the drawing: light or dark.")] = "light",
+    start: Annotated[float, typer.Option(help="First second drawn.", min=0)] = 0.0,
 ) -> None:
     """Score ECG files against classes named in words."""
     groups = _grouped(files)
+    options = _plot_options(layout, speed, gain, theme, start)
+    if plot is not None and not plot.is_dir() and len(groups) > 1:
+        msg = f"--plot {plot} is no folder, which the drawings of {len(groups)} records need"
+        raise typer.BadParameter(msg)
     unreadable = _all_unreadable(groups)
     for path, error in unreadable:
         _report_failure(path, error, as_json=as_json)
@@ -171,10 +182,8 @@ def classify(
         for group in groups:
             try:
                 answer = service.classify(group, classes)
-                if plot is not None and plot.suffix.lower() == ".png":
-                    plot.write_bytes(service.plot_png(group))
-                elif plot is not None:
-                    plot.write_text(service.plot(group), encoding="utf-8")
+                if plot is not None:
+                    _draw(service, group, plot, options)
             except (OSError, *KNOWN_ERRORS) as error:
                 n_failed += 1
                 _report_failure(group[0], error, as_json=as_json)
@@ -214,6 +223,35 @@ def _service() -> "closing[Service]":
     with _err.status("starting") as status:
         parts = load_parts(load_settings(), status.update)
     return closing(Service(parts))
+
+
+def _plot_options(layout: str, speed: int, gain: int, theme: str, start: float) -> "PlotOptions":
+    from merl_core.plot import check_options
+
+    options = cast(
+        "PlotOptions",
+        {
+            "layout": layout,
+            "speed_mm_s": speed,
+            "gain_mm_mv": gain,
+            "theme": theme,
+            "start_s": start,
+        },
+    )
+    try:
+        check_options(options)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return options
+
+
+def _draw(service: "Service", group: list[Path], plot: Path, options: "PlotOptions") -> None:
+    """Write the drawing of a record to a file, or to a folder under the record's name."""
+    path = plot / f"{group[0].name}.svg" if plot.is_dir() else plot
+    if path.suffix.lower() == ".png":
+        path.write_bytes(service.plot_png(group, **options))
+    else:
+        path.write_text(service.plot(group, **options), encoding="utf-8")
 
 
 def _grouped(paths: Sequence[Path]) -> list[list[Path]]:

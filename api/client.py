@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -29,6 +29,9 @@ from api.schemas import (
 )
 from ckepe.prompt_set import PromptSet
 from merl_core.notebook import Display, display_html
+
+if TYPE_CHECKING:
+    from merl_core.plot import PlotOptions
 
 EcgFile = str | Path | tuple[str, bytes]
 """A path, or a file's name and content."""
@@ -215,23 +218,20 @@ class Client:
                 if line.strip():
                     yield BatchItem.model_validate_json(line)
 
-    def plot(
-        self,
-        ecg: EcgFile | Sequence[EcgFile],
-        *,
-        layout: Literal["3x4+1", "6x2", "12x1"] = "3x4+1",
-        speed_mm_s: Literal[25, 50] = 25,
-        gain_mm_mv: Literal[5, 10, 20] = 10,
-        theme: Literal["light", "dark"] = "light",
-    ) -> str:
-        """Return the ECG drawn in the style of paper, as SVG."""
-        query = {
-            "layout": layout,
-            "speed_mm_s": speed_mm_s,
-            "gain_mm_mv": gain_mm_mv,
-            "theme": theme,
-        }
-        return self._send("POST", "/plot", files=_files(ecg), params=query).text
+    def plot(self, ecg: EcgFile | Sequence[EcgFile], **options: "Unpack[PlotOptions]") -> str:
+        """Return ten seconds of the ECG drawn in the style of paper, as SVG.
+
+        Args:
+            ecg: A file, or the files of one WFDB record.
+            options: `layout` (`3x4+1`, `6x2`, `12x1`), `speed_mm_s` (25, 50), `gain_mm_mv` (5, 10,
+                20), `theme` (`light`, `dark`) and `start_s`.
+        """
+        return self._send("POST", "/plot", files=_files(ecg), params=dict(options)).text
+
+    def plot_png(self, ecg: EcgFile | Sequence[EcgFile], **options: "Unpack[PlotOptions]") -> bytes:
+        """Return the drawing of `plot` as a PNG of 152 dots an inch."""
+        query = {"format": "png", **options}
+        return self._send("POST", "/plot", files=_files(ecg), params=query).content
 
     # --- prompts
 

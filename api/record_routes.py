@@ -5,11 +5,11 @@ import functools
 import hashlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
-from enum import IntEnum
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from api import fhir
 from api.dependencies import ALWAYS, Ready, State, problems
@@ -21,9 +21,10 @@ from api.service import Classes, Service, neutral_names, split_labels
 from api.state import AppState
 from api.streaming import JSON, NDJSON, SSE, Event, as_response
 from api.uploads import group_records, read_uploads
-from merl_core.plot import Layout, Theme
+from merl_core.plot import Layout, PlotOptions, Theme
 
 SVG: Final = "image/svg+xml"
+PNG: Final = "image/png"
 
 router = APIRouter(responses={**ALWAYS, **problems(415)}, tags=["classification"])
 
@@ -206,28 +207,64 @@ class PaperGain(IntEnum):
     MM20 = 20
 
 
-@router.post(
-    "/plot",
-    response_class=Response,
-    responses={200: {"content": {SVG: {"schema": {"type": "string"}}}}},
-)
+class ImageFormat(StrEnum):
+    """What a drawing is written as."""
+
+    SVG = "svg"
+    PNG = "png"
+
+
+def query_plot_options(
+    layout: Annotated[
+        Layout, Query(description="`3x4+1` has a rhythm strip beneath the columns")
+    ] = "3x4+1",
+    speed_mm_s: Annotated[PaperSpeed, Query(description="mm/s")] = PaperSpeed.MM25,
+    gain_mm_mv: Annotated[PaperGain, Query(description="mm/mV")] = PaperGain.MM10,
+    theme: Annotated[Theme, Query(description="Colours of the paper")] = "light",
+    start_s: Annotated[
+        float, Query(ge=0, allow_inf_nan=False, description="First of the ten seconds shown")
+    ] = 0.0,
+) -> PlotOptions:
+    """Return the drawing that a query asks for."""
+    return PlotOptions(
+        layout=layout,
+        speed_mm_s=int(speed_mm_s),
+        gain_mm_mv=int(gain_mm_mv),
+        theme=theme,
+        start_s=start_s,
+    )
+
+
+_IMAGES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The drawing, its size in millimetres (PNG: 152 dots an inch)",
+        "content": {
+            SVG: {"schema": {"type": "string"}},
+            PNG: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@router.post("/plot", response_class=Response, responses={**_IMAGES, **problems(406)})
 async def plot(
     file: Files,
+    options: Annotated[PlotOptions, Depends(query_plot_options)],
+    request: Request,
     state: State,
     service: Ready,
-    layout: Layout = "3x4+1",
-    speed_mm_s: PaperSpeed = PaperSpeed.MM25,
-    gain_mm_mv: PaperGain = PaperGain.MM10,
-    theme: Theme = "light",
+    image_format: Annotated[
+        ImageFormat | None,
+        Query(alias="format", description="By default what `Accept` prefers, else SVG"),
+    ] = None,
 ) -> Response:
-    """Draw an ECG in the style of paper, as SVG."""
+    """Draw ten seconds of an ECG in the style of paper, as SVG or PNG."""
+    accept = request.headers.get("accept", "")
+    media_type = _MEDIA_TYPES[image_format] if image_format else preferred(accept, (SVG, PNG))
     files = neutral_names(await read_uploads(file))
-    call = functools.partial(
-        service.plot,
-        files,
-        layout=layout,
-        speed_mm_s=speed_mm_s,
-        gain_mm_mv=gain_mm_mv,
-        theme=theme,
-    )
-    return Response(await state.classify_lane.run(call), media_type=SVG)
+    draw: Callable[..., str | bytes] = service.plot_png if media_type == PNG else service.plot
+    image = await state.classify_lane.run(functools.partial(draw, files, **options))
+    return Response(image, media_type=media_type, headers={"Vary": "Accept"})
+
+
+_MEDIA_TYPES: Final = {ImageFormat.SVG: SVG, ImageFormat.PNG: PNG}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from pydantic import ValidationError
 
@@ -37,7 +37,7 @@ from api.schemas import (
 from api.store import PromptSetStore
 from ckepe.prompt_set import PromptSet
 from knowledge_sources.label_sets import LabelSet, label_sets
-from merl_core.plot import Layout, Theme, render_png, render_svg
+from merl_core.plot import PlotOptions, render_png, render_svg
 from merl_core.quality import Quality, assess_quality
 from merl_core.records import Record, RecordWarning
 
@@ -326,35 +326,21 @@ class Service:
             timings_ms=watch.total(),
         )
 
-    def plot(
-        self,
-        files: RecordFiles,
-        *,
-        layout: Layout = "3x4+1",
-        speed_mm_s: int = 25,
-        gain_mm_mv: int = 10,
-        theme: Theme = "light",
-    ) -> str:
-        """Return the record as a paper-style SVG.
+    def plot(self, files: RecordFiles, **options: Unpack[PlotOptions]) -> str:
+        """Return the record as a paper-style SVG; `options` are those of `plot.render_svg`.
 
         Raises:
             merl_core.errors.InvalidRecordError: The record cannot be used.
         """
-        return render_svg(
-            self._read(files),
-            layout=layout,
-            speed_mm_s=speed_mm_s,
-            gain_mm_mv=gain_mm_mv,
-            theme=theme,
-        )
+        return render_svg(self._read(files), **options)
 
-    def plot_png(self, files: RecordFiles) -> bytes:
-        """Return the record as a paper-style PNG of 152 dots an inch.
+    def plot_png(self, files: RecordFiles, **options: Unpack[PlotOptions]) -> bytes:
+        """Return the record as a paper-style PNG of 152 dots an inch; see `plot`.
 
         Raises:
             merl_core.errors.InvalidRecordError: The record cannot be used.
         """
-        return render_png(self._read(files))
+        return render_png(self._read(files), **options)
 
     def _read(self, files: RecordFiles) -> Record:
         if not isinstance(files, Mapping):

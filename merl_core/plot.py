@@ -6,7 +6,7 @@ Both outputs draw one scene in millimetres. Names and texts are our own, never t
 import io
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,17 @@ from merl_core.records import STANDARD_LEADS, Record
 
 Layout = Literal["3x4+1", "6x2", "12x1"]
 Theme = Literal["light", "dark"]
+
+
+class PlotOptions(TypedDict, total=False):
+    """The options of `render_svg`, which `render_png` shares."""
+
+    layout: Layout
+    speed_mm_s: int
+    gain_mm_mv: int
+    theme: Theme
+    start_s: float
+
 
 _COLUMNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "3x4+1": (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3"), ("V4", "V5", "V6")),
@@ -79,8 +90,10 @@ def render_svg(
         ValueError: An argument is none of those.
         InvalidRecordError: The recording has no standard lead, or is over before `start_s`.
     """
-    scene = _scene(record, layout, speed_mm_s, gain_mm_mv, start_s)
-    colors = _colors(theme)
+    options = PlotOptions(
+        layout=layout, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, theme=theme, start_s=start_s
+    )
+    scene, colors = _scene(record, options), _COLORS[theme]
     paths = "".join(f'<path d="{_path(line)}"/>' for line in scene.lines)
     labels = "".join(f'<text x="{x:g}" y="{y:g}">{text}</text>' for x, y, text in scene.labels)
     w, h = f"{scene.width:g}", f"{scene.height:g}"
@@ -129,8 +142,10 @@ def render_png(
     if not 2 <= px_per_mm <= 24:
         msg = f"px_per_mm is {px_per_mm!r}, expected 2 to 24"
         raise ValueError(msg)
-    scene = _scene(record, layout, speed_mm_s, gain_mm_mv, start_s)
-    colors = _colors(theme)
+    options = PlotOptions(
+        layout=layout, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, theme=theme, start_s=start_s
+    )
+    scene, colors = _scene(record, options), _COLORS[theme]
     fine = 2
     scale = px_per_mm * fine
     size = (round(scene.width * scale), round(scene.height * scale))
@@ -153,25 +168,30 @@ def render_png(
     return out.getvalue()
 
 
-def _colors(theme: str) -> dict[str, str]:
-    if theme not in _COLORS:
-        msg = f"theme {theme!r} is not one of {sorted(_COLORS)}"
-        raise ValueError(msg)
-    return _COLORS[theme]
-
-
-def _scene(record: Record, layout: str, speed: int, gain: int, start_s: float) -> _Scene:
+def check_options(options: PlotOptions) -> None:
+    """Raise `ValueError` for an option that the drawings do not have."""
+    layout, theme = options.get("layout", "3x4+1"), options.get("theme", "light")
+    speed, gain = options.get("speed_mm_s", 25), options.get("gain_mm_mv", 10)
     if layout not in _COLUMNS or speed not in SPEEDS_MM_S or gain not in GAINS_MM_MV:
         msg = (
             f"layout {layout!r}, speed {speed!r} mm/s, gain {gain!r} mm/mV; expected one of "
             f"{sorted(_COLUMNS)}, {SPEEDS_MM_S}, {GAINS_MM_MV}"
         )
         raise ValueError(msg)
+    if theme not in _COLORS:
+        msg = f"theme {theme!r} is not one of {sorted(_COLORS)}"
+        raise ValueError(msg)
+
+
+def _scene(record: Record, options: PlotOptions) -> _Scene:
+    check_options(options)
+    layout, start_s = options["layout"], options["start_s"]
+    speed, gain = options["speed_mm_s"], options["gain_mm_mv"]
     signals = _standard_signals(record)
     first = round(start_s * record.fs)
     if not 0 <= first < record.sig_len:
         msg = f"start_s {start_s!r} is not within the {record.duration_s:.1f} s of the recording"
-        raise InvalidRecordError(msg)
+        raise InvalidRecordError(msg, code="invalid_request")
     columns = _COLUMNS[layout]
     row_mm = 5 * math.ceil(_ROW_MM[layout] * gain / 50)
     rhythm = next((lead for lead in _RHYTHM_LEADS if lead in signals), next(iter(signals)))

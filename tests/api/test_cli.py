@@ -1,9 +1,11 @@
+import io
 import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import api.assembly
@@ -75,6 +77,36 @@ def test_a_drawing_named_png_is_one(ecg: Path, tmp_path: Path) -> None:
     done = run("classify", ecg, "--labels", "a", "--plot", tmp_path / "ecg.PNG")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "ecg.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["ecg.svg", "ecg.png"])
+def test_a_drawing_takes_the_options_of_the_service(ecg: Path, tmp_path: Path, name: str) -> None:
+    options = ["--layout", "6x2", "--speed", "50", "--gain", "20", "--theme", "dark", "--start", 1]
+    done = run("classify", ecg, "--labels", "a", "--plot", tmp_path / name, *options)
+    assert done.exit_code == 0, done.output
+    drawn = (tmp_path / name).read_bytes()
+    if name.endswith("svg"):
+        assert b"50 mm/s, 20 mm/mV" in drawn
+        assert b"#14181d" in drawn
+    else:
+        image = Image.open(io.BytesIO(drawn))
+        assert image.width == 6 * 520
+
+
+def test_an_option_that_drawings_do_not_have_is_refused(ecg: Path, tmp_path: Path) -> None:
+    done = run("classify", ecg, "--labels", "a", "--plot", tmp_path / "e.svg", "--gain", "7")
+    assert done.exit_code == 2
+    assert not (tmp_path / "e.svg").exists()
+
+
+def test_drawings_of_several_records_go_into_a_folder(ecg: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.bin"
+    other.write_bytes(ecg.read_bytes())
+    assert run("classify", ecg, other, "--labels", "a", "--plot", tmp_path / "e.svg").exit_code == 2
+    folder = tmp_path / "drawings"
+    folder.mkdir()
+    assert run("classify", ecg, other, "--labels", "a", "--plot", folder).exit_code == 0
+    assert {path.name for path in folder.iterdir()} == {f"{ecg.name}.svg", "other.bin.svg"}
 
 
 def test_files_that_cannot_be_read_are_refused_before_a_model_is_loaded(

@@ -78,6 +78,12 @@ def test_a_notebook_shows_the_drawing_that_was_asked_for(connect: Connect) -> No
     assert "Research use only" in html
 
 
+def test_a_drawing_comes_as_svg_and_as_png(connect: Connect) -> None:
+    client = connect()
+    assert 'width="520mm"' in client.plot(ECG, layout="12x1", speed_mm_s=50)
+    assert client.plot_png(ECG, gain_mm_mv=5).startswith(b"\x89PNG")
+
+
 def test_a_batch_yields_results_and_errors(connect: Connect) -> None:
     files = [("a.fake", ECG_BYTES), ("b.fake", b"BROKEN")]
     items: list[BatchItem] = list(connect().classify_batch(files, ["normal ECG"]))

@@ -67,6 +67,14 @@ def test_every_documented_error_is_a_problem(client: TestClient) -> None:
                     assert media == {"application/problem+json"}, (path, method, status)
 
 
+def test_a_drawing_is_documented_with_its_forms_and_options(client: TestClient) -> None:
+    drawing = client.get("/openapi.json").json()["paths"]["/plot"]["post"]
+    assert set(drawing["responses"]["200"]["content"]) == {"image/svg+xml", "image/png"}
+    options = {item["name"]: item["schema"] for item in drawing["parameters"]}
+    assert set(options) == {"format", "layout", "speed_mm_s", "gain_mm_mv", "theme", "start_s"}
+    assert options["layout"]["enum"] == ["3x4+1", "6x2", "12x1"]
+
+
 def test_the_documented_routes_are_there(client: TestClient) -> None:
     paths = set(client.get("/openapi.json").json()["paths"])
     assert paths >= {

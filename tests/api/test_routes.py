@@ -11,8 +11,9 @@ from api.errors import PROBLEMS
 from api.parts import Parts
 from api.settings import Settings
 from ckepe.errors import IndexUnavailableError
+from merl_core.plot import PlotOptions, render_png, render_svg
 
-from .conftest import ECG_BYTES, ClientFactory, fake_parts, loading_thread
+from .conftest import ECG_BYTES, ClientFactory, FakeReaders, fake_parts, loading_thread
 
 FILE = {"file": ("ecg.bin", ECG_BYTES)}
 
@@ -227,9 +228,58 @@ def test_every_code_of_the_table_has_one_status() -> None:
     }  # fmt: skip
 
 
-def test_a_drawing_is_svg(client: TestClient) -> None:
-    answer = client.post("/plot", files=FILE, params={"theme": "dark"})
-    assert answer.headers["content-type"].startswith("image/svg+xml")
+@pytest.mark.parametrize(
+    ("accept", "query", "media_type", "magic"),
+    [
+        ("*/*", {}, "image/svg+xml", b"<svg"),
+        ("image/*", {}, "image/svg+xml", b"<svg"),
+        ("image/png", {}, "image/png", b"\x89PNG"),
+        ("image/svg+xml;q=0.5, image/png", {}, "image/png", b"\x89PNG"),
+        ("image/png", {"format": "svg"}, "image/svg+xml", b"<svg"),
+        ("*/*", {"format": "png"}, "image/png", b"\x89PNG"),
+    ],
+)
+def test_a_drawing_is_svg_or_png_as_accept_or_the_format_says(
+    client: TestClient, accept: str, query: dict[str, str], media_type: str, magic: bytes
+) -> None:
+    answer = client.post("/plot", files=FILE, params=query, headers={"accept": accept})
+    assert answer.headers["content-type"].startswith(media_type)
+    assert answer.content.startswith(magic)
+    assert answer.headers["vary"].startswith("Accept")
+
+
+def test_a_drawing_that_is_neither_is_not_on_offer(client: TestClient) -> None:
+    answer = client.post("/plot", files=FILE, headers={"accept": "application/pdf"})
+    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
+@pytest.mark.parametrize("image_format", ["svg", "png"])
+def test_a_drawing_has_the_layout_that_was_asked_for(client: TestClient, image_format: str) -> None:
+    query = {
+        "format": image_format, "layout": "6x2", "speed_mm_s": 50, "gain_mm_mv": 20,
+        "theme": "dark", "start_s": 2.5,
+    }  # fmt: skip
+    answer = client.post("/plot", files=FILE, params=query)
+    record = FakeReaders().read({"e": ECG_BYTES})
+    options = PlotOptions(layout="6x2", speed_mm_s=50, gain_mm_mv=20, theme="dark", start_s=2.5)
+    if image_format == "svg":
+        assert answer.text == render_svg(record, **options)
+    else:
+        assert answer.content == render_png(record, **options)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"format": "gif"}, {"layout": "2x2"}, {"speed_mm_s": 30}, {"gain_mm_mv": 1},
+        {"theme": "pink"}, {"start_s": -1}, {"start_s": "nan"}, {"start_s": 10},
+    ],
+)  # fmt: skip
+def test_a_drawing_that_there_is_not_is_refused(
+    client: TestClient, wrong: dict[str, object]
+) -> None:
+    answer = client.post("/plot", files=FILE, params=wrong)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 def test_search_and_label_sets_answer(client: TestClient) -> None:
