@@ -14,6 +14,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from api import __version__, prompt_routes, record_routes, review_routes, routes
 from api.access import RateLimit, needed_scope
+from api.head import HeadAsGet
 from api.observation import Observer
 from api.parts import Parts
 from api.problems import add_handlers
@@ -73,6 +74,7 @@ def create_app(settings: Settings, *, load_parts: LoadParts | None = None) -> Fa
         minimum_size=1024,
         exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON),  # would hold lines back
     )
+    app.add_middleware(HeadAsGet)
     app.add_middleware(
         Guard,
         keys=state.keys,

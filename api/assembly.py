@@ -43,7 +43,7 @@ def load_parts(settings: Settings, say: Callable[[str], None]) -> Parts:
     readers = load_readers(settings, settings.n_workers)
     say("loading the model")
     watch = Watch()
-    engine = Engine(settings.checkpoint, settings.device)
+    engine = Engine(settings.checkpoint, settings.device, backend=settings.backend)
     say("opening the concept index")
     engineer = load_engineer(
         settings,

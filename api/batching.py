@@ -145,6 +145,11 @@ class BatchingEngine:
         return self._engine.n_reference
 
     @property
+    def backend(self) -> str:
+        """What runs the ECG encoder."""
+        return self._engine.backend
+
+    @property
     def n_waiting(self) -> int:
         """Records that wait for the encoder."""
         return self._batcher.n_waiting

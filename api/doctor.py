@@ -106,7 +106,11 @@ def _llm(settings: Settings) -> Finding:
 
 
 def _model(parts: Parts, seconds: float) -> Finding:
-    detail = f"{parts.engine.model_id} ({parts.engine.sha256[:12]}), loaded in {seconds:.1f} s"
+    engine = parts.engine
+    detail = (
+        f"{engine.model_id} ({engine.sha256[:12]}) on {engine.backend}, "
+        f"{engine.n_reference} reference recordings, loaded in {seconds:.1f} s"
+    )
     return Finding("model and index", ok=True, detail=detail)
 
 

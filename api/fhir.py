@@ -144,6 +144,7 @@ def _device(answer: ClassifyAnswer) -> dict[str, Any]:
             {"system": "urn:merl-ckepe:model-sha256", "value": answer.model.sha256},
             {"system": "urn:merl-ckepe:config-sha256", "value": answer.model.config_sha256},
         ],
+        "version": [{"type": {"text": "backend"}, "value": answer.model.backend}],
         "deviceName": [{"name": f"merl-ckepe {answer.model.id}", "type": "model-name"}],
         "type": {"text": "Research software; not a medical device"},
     }

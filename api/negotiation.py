@@ -1,12 +1,18 @@
-"""Which form of an answer a client prefers (`Accept`, RFC 9110 section 12.5.1)."""
+"""Which form of an answer a client prefers, and whether it has it already (RFC 9110)."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from api.errors import RequestError
+
+_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def preferred(accept: str, offers: Sequence[str]) -> str:
     """Return the offer that `accept` ranks highest; the first of them where it ranks none.
+
+    Source: RFC 9110, section 12.5.1.
 
     Raises:
         RequestError: `not_acceptable`, if it rules out every one.
@@ -20,6 +26,14 @@ def preferred(accept: str, offers: Sequence[str]) -> str:
         msg = f"none of the accepted types is on offer; there are {', '.join(offers)}"
         raise RequestError(msg, code="not_acceptable")
     return offer
+
+
+def has_already(if_none_match: str, tag: str) -> bool:
+    """Whether a client holds what a strong tag such as `"abc"` stands for.
+
+    Source: RFC 9110, sections 8.8.3.2 (weak comparison) and 13.1.2.
+    """
+    return if_none_match.strip() == "*" or tag in _TAG.findall(if_none_match)
 
 
 def _parsed(part: str) -> tuple[str, float]:

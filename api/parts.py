@@ -78,6 +78,10 @@ class ScoringEngine(Protocol):
         """Recordings in the reference bank."""
 
     @property
+    def backend(self) -> str:
+        """What runs the ECG encoder."""
+
+    @property
     def n_waiting(self) -> int:
         """Records that wait for the encoder."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import ALWAYS, Limit, Offset, Ready, State, problems
-from api.negotiation import preferred
+from api.negotiation import has_already, preferred
 from api.problems import request_id_of
 from api.review_schemas import DiffBody
 from api.schemas import (
@@ -128,7 +128,7 @@ async def prompt_set(prompt_set_id: str, request: Request, state: State, service
         "ETag": f'"{found.id}"',
         "Cache-Control": "private, max-age=31536000, immutable",
     }
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    if has_already(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return _json(found, **headers)
 

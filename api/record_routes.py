@@ -118,6 +118,7 @@ def _etag(answer: ClassifyAnswer, media_type: str) -> str:
         answer.record.sha256,
         answer.model.sha256,
         answer.model.config_sha256,
+        answer.model.backend,
         answer.prompt_set.id,
         media_type,
     )

@@ -110,6 +110,7 @@ class ModelBody(_Body):
     sha256: str
     config_sha256: str
     n_reference: int = Field(description="Recordings in the bank that percentiles refer to")
+    backend: str = Field(description="What ran the ECG encoder, and in which precision")
 
 
 class PromptSetRef(_Body):

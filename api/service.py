@@ -420,6 +420,7 @@ class Service:
             sha256=engine.sha256,
             config_sha256=engine.config_sha256,
             n_reference=engine.n_reference,
+            backend=engine.backend,
         )
 
 

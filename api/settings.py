@@ -1,4 +1,4 @@
-"""Settings: where and how the service runs. None of them changes a number in an answer."""
+"""Settings: where and how the service runs. None changes a number in an answer, rounding aside."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.errors import ConfigurationError
+from merl_core.backend_names import DEFAULT_BACKEND, BackendName, require_backend
+from merl_core.errors import MerlError
 
 _SHA256_PREFIX = "sha256:"
 
@@ -35,6 +37,9 @@ class Settings(BaseSettings):
     checkpoint: str = "merl-base"
     """Name of a bundled checkpoint, or a folder."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    backend: BackendName = DEFAULT_BACKEND
+    """What runs the ECG encoder. In float32 all give the same scores to its rounding; bfloat16 ones
+    differ in the third decimal, and every answer names the backend that made it."""
     chroma_url: str = ""
     """Base URL of a Chroma server; empty is an embedded index in `data_dir`."""
 
@@ -90,6 +95,15 @@ class Settings(BaseSettings):
                 msg = "expected 64 lower-case hex digits after 'sha256:'"
                 raise ValueError(msg)
         return keys
+
+    @field_validator("backend")
+    @classmethod
+    def _check_backend(cls, name: BackendName) -> BackendName:
+        try:
+            require_backend(name)
+        except MerlError as error:
+            raise ValueError(str(error)) from error
+        return name
 
     @field_validator("llm_base_url", "chroma_url")
     @classmethod

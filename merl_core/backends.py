@@ -2,21 +2,17 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from merl_core.backend_names import require_backend
 from merl_core.ensemble import DualEncoder
 from merl_core.errors import MerlError
 
-BackendName = Literal[
-    "torch-float32", "torch-bfloat16", "torch-compile", "openvino-float32", "openvino-bfloat16"
-]
-BACKENDS: Final[tuple[BackendName, ...]] = get_args(BackendName)
-DEFAULT_BACKEND: Final[BackendName] = "torch-float32"
 _TRACED_BATCH: Final = 2
 
 Encode = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -36,7 +32,7 @@ class EcgTower(nn.Module):
 
 
 def make_backend(name: str, model: DualEncoder, device: torch.device) -> Encode:
-    """Return the forward of a model in eval mode by one of `BACKENDS`.
+    """Return the forward of a model in eval mode by one of `backend_names.BACKENDS`.
 
     Args:
         name: `torch-compile` compiles with the first batch, which takes a minute or more.
@@ -46,9 +42,7 @@ def make_backend(name: str, model: DualEncoder, device: torch.device) -> Encode:
     Raises:
         MerlError: There is no such backend, it is not installed, or cannot use the device.
     """
-    if name not in BACKENDS:
-        msg = f"unknown backend {name!r}, expected one of {', '.join(BACKENDS)}"
-        raise MerlError(msg)
+    require_backend(name)
     if name.startswith("openvino"):
         if device.type != "cpu":
             msg = f"backend {name!r} runs on the CPU, not on {str(device)!r}"
@@ -91,13 +85,10 @@ def _openvino(model: DualEncoder, precision: str) -> Encode:
 
 def _convert(model: DualEncoder) -> tuple[Any, Any]:
     """Return the library and the graph, by its front end: its converter would send telemetry."""
-    try:
-        import openvino
-        from openvino.frontend import FrontEndManager
-        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-    except ImportError as error:
-        msg = "OpenVINO is not installed; it comes with the extra: pip install 'merl-ckepe[cpu]'"
-        raise MerlError(msg) from error
+    import openvino
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
     signal = model.config.signal
     shape = (len(signal.leads), signal.sig_len)
     example = torch.randn(_TRACED_BATCH, *shape, generator=torch.Generator().manual_seed(0))

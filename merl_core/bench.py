@@ -3,7 +3,6 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from merl_core.backends import BACKENDS, Encode, make_backend
+from merl_core.backend_names import BACKENDS, is_installed
+from merl_core.backends import Encode, make_backend
 from merl_core.checkpoint import load_checkpoint
 from merl_core.engine import fuse_batch_norm
 from merl_core.ensemble import DualEncoder, build_model
@@ -53,7 +53,7 @@ def measure_backends(
     """
     torch.set_num_threads(threads)
     loaded = load_checkpoint(checkpoint)
-    missing = [] if find_spec("openvino") else [n for n in BACKENDS if n.startswith("openvino")]
+    missing = [name for name in BACKENDS if not is_installed(name)]
     wanted = [n for n in BACKENDS if n not in missing and (with_compile or n != "torch-compile")]
     forwards = _make_forwards(loaded.model, wanted)
     windows = _windows(loaded.model, batch_size)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from merl_core.backends import DEFAULT_BACKEND, make_backend
+from merl_core.backend_names import DEFAULT_BACKEND
+from merl_core.backends import make_backend
 from merl_core.checkpoint import Checkpoint, load_checkpoint
 from merl_core.ensemble import DualEncoder
 from merl_core.errors import CheckpointError, InvalidRecordError
@@ -68,7 +69,7 @@ class Engine:
         checkpoint: A loaded checkpoint, its folder, or the name of a bundled one.
         device: `auto`, `cpu`, `cuda` or another torch device.
         text_folder: Where the sentence encoder's files are; None looks in its package.
-        backend: What runs the ECG tower; one of `backends.BACKENDS`.
+        backend: What runs the ECG tower; one of `backend_names.BACKENDS`.
 
     Raises:
         CheckpointError: The checkpoint cannot be loaded, needs another sentence encoder, or

@@ -61,6 +61,7 @@ class FakeEngine:
     sha256 = "00" * 32
     config_sha256 = "11" * 32
     n_reference = 200
+    backend = "fake-float32"
 
     n_waiting = 0
 

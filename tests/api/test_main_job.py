@@ -13,7 +13,7 @@ from merl_core.readers import read_record
 from merl_core.records import STANDARD_LEADS, Record
 from merl_core.simulate import simulate
 
-from .server import ROOT, dicom_of
+from .server import ROOT, dicom_of, running_server
 
 pytestmark = pytest.mark.timeout(1000)
 """The first run builds the concept index; pytest's cache folder keeps it."""
@@ -107,6 +107,22 @@ def test_published_example_files_are_classified(server: tuple[str, Path], shared
     for name in ("dicom/pydicom_waveform_ecg.dcm", "scp/ecgtoolkit_Example.scp"):
         answer = classify(server[0], (folder / name).read_bytes(), labels=LABELS)
         assert answer.status_code == 200, (name, answer.text)
+
+
+@pytest.mark.slow
+def test_another_backend_gives_the_same_scores_and_is_named(
+    server: tuple[str, Path], data_dir: Path, dicom: bytes
+) -> None:
+    pytest.importorskip("openvino")
+    expected = classify(server[0], dicom, labels=LABELS).json()
+    with running_server(data_dir, MERL_BACKEND="openvino-float32") as (url, _):
+        found = classify(url, dicom, labels=LABELS).json()
+    assert (expected["model"]["backend"], found["model"]["backend"]) == (
+        "torch-float32",
+        "openvino-float32",
+    )
+    scores = [{row["label"]: row["score"] for row in a["scores"]} for a in (expected, found)]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-4)
 
 
 def test_a_wrong_setting_ends_the_program_with_one_line(tmp_path: Path) -> None:

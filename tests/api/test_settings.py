@@ -1,3 +1,4 @@
+import importlib.util
 import re
 from pathlib import Path
 
@@ -9,10 +10,28 @@ from api.settings import Settings, load_settings, prepare_data_dir
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_setting_is_in_the_example_file_with_its_default() -> None:
+def test_every_setting_is_in_the_example_file_with_its_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MERL_DATA_DIR")
     text = (ROOT / ".env.example").read_text()
     shown = dict(re.findall(r"^MERL_(\w+)=(.*)$", text, re.MULTILINE))
     assert {name.lower() for name in shown} == set(Settings.model_fields)
+    defaults = load_settings()
+    for name, value in shown.items():
+        monkeypatch.setenv(f"MERL_{name}", value)
+    assert load_settings() == defaults
+
+
+def test_a_backend_that_is_not_installed_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("MERL_BACKEND", "openvino-float32")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert "MERL_BACKEND" in str(caught.value)
+    assert "pip install 'merl-ckepe[cpu]'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +42,7 @@ def test_every_setting_is_in_the_example_file_with_its_default() -> None:
         ("MERL_LLM_BASE_URL", "localhost:8080", "MERL_LLM_BASE_URL"),
         ("MERL_API_KEYS", "sha256:zz", "MERL_API_KEYS"),
         ("MERL_MAX_UPLOAD_MB", "0", "MERL_MAX_UPLOAD_MB"),
+        ("MERL_BACKEND", "abacus", "MERL_BACKEND is not valid: Input should be 'torch-float32'"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(
