@@ -11,6 +11,7 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from merl_core.errors import InvalidRecordError
 from merl_core.records import Record, RecordWarning, canonical_lead, select_leads
+from merl_core.windows import cut_chunks, is_longer, place_windows
 
 LIMB_COEFFICIENTS: Final = {
     "I": (1.0, 0.0),
@@ -24,10 +25,11 @@ LIMB_COEFFICIENTS: Final = {
 MAX_GAP_S: Final = 0.2
 """Longer runs of missing samples are not filled: a P wave or a QRS complex could hide in one."""
 MIN_DURATION_S: Final = 2.5
-MAX_WINDOWS: Final = 60
 MIN_AMPLITUDE_MV: Final = 0.05
 MAX_AMPLITUDE_MV: Final = 20.0
 _BLANK_S: Final = 0.5
+_MARGIN_S: Final = 2.0
+"""Around a window of a long recording; the filter at 0.5 Hz has settled by then."""
 _LIMB_TOLERANCE_MV: Final = 0.15
 
 
@@ -68,12 +70,12 @@ def resample(signal: NDArray[np.float32], fs: float, target_fs: float) -> NDArra
     """Return the signal at another rate, its ends continued by a line and not by zeros.
 
     Args:
-        signal: Shape (L, T).
+        signal: Shape (..., T).
         fs: Its samples per second.
         target_fs: Samples per second of the result.
 
     Returns:
-        Shape (L, T'), T' = T * target_fs / fs.
+        Shape (..., T'), T' = T * target_fs / fs.
     """
     if math.isclose(fs, target_fs, rel_tol=1e-6):
         return signal
@@ -97,8 +99,8 @@ def prepare(
     """Return model input for a recording, and what was done to it.
 
     Missing limb leads are derived from any two of them; short gaps are filled; the recording is
-    resampled, filtered and cut into windows, the last one aligned to the end. A recording
-    shorter than a window is centred in zeros.
+    resampled and filtered. One shorter than a window is centred in zeros, a longer one cut into
+    overlapping windows, those with a long gap left out.
 
     Args:
         record: The recording, in millivolts.
@@ -114,8 +116,8 @@ def prepare(
 
     Raises:
         InvalidRecordError: A lead is missing (`missing_lead`), the recording is too short
-            (`too_short`), a gap is too long to fill (`not_finite`), or nothing was recorded
-            (`unusable_signal`).
+            (`too_short`), every window has a gap too long to fill (`not_finite`), or nothing was
+            recorded (`unusable_signal`).
     """
     signal, warnings = complete_leads(record, leads)
     signal, trimmed = _trim_blank_ends(signal, record.fs)
@@ -124,17 +126,80 @@ def prepare(
         seconds = signal.shape[-1] / record.fs
         msg = f"recording of {seconds:.2f} s is too short, expected {MIN_DURATION_S} s or more"
         raise InvalidRecordError(msg, code="too_short")
+    length = round(fs * window_s)
+    if keep_s is None and is_longer(signal.shape[1], record.fs * window_s):
+        chunks, offsets, cut = _usable_chunks(signal, record.fs, window_s, leads)
+        chunks = _at_rate(chunks, record.fs, fs, low, high)
+        begins = np.minimum((offsets * (fs / record.fs)).round(), chunks.shape[-1] - length)
+        windows = np.stack(
+            [c[:, b : b + length] for c, b in zip(chunks, begins.astype(int), strict=True)]
+        )
+        return windows, tuple(warnings + cut)
     signal, filled = fill_gaps(signal, record.fs, leads)
     warnings += filled + _check_amplitudes(signal, leads) + _check_limb_leads(signal, leads)
-    signal = resample(signal, record.fs, fs)
-    if low is not None:
-        signal = bandpass(signal, fs, low, high)
-    length = round(fs * window_s)
+    signal = _at_rate(signal, record.fs, fs, low, high)
     if keep_s is not None:
         windows, cut = _first_seconds(signal, round(fs * keep_s), length)
     else:
-        windows, cut = cut_windows(signal, length)
+        windows, cut = _one_window(signal, length)
     return windows, tuple(warnings + cut)
+
+
+def _at_rate(
+    signal: NDArray[np.float32], fs: float, target_fs: float, low: float | None, high: float | None
+) -> NDArray[np.float32]:
+    """Return the signal resampled, and filtered if `low` says so."""
+    resampled = resample(signal, fs, target_fs)
+    return resampled if low is None else bandpass(resampled, target_fs, low, high)
+
+
+def _usable_chunks(
+    signal: NDArray[np.float32], fs: float, window_s: float, leads: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.intp], list[RecordWarning]]:
+    """Return the windows of a long recording as `cut_chunks` does, gaps filled, bad ones left out.
+
+    Raises:
+        InvalidRecordError: Each has a gap that is too long (`not_finite`).
+    """
+    length = round(window_s * fs)
+    starts, warnings = place_windows(signal.shape[1], fs, window_s)
+    usable = [s for s in starts if _is_usable(signal[:, s : s + length], fs)]
+    if not usable:
+        fill_gaps(signal, fs, leads)
+        msg = f"nothing was recorded in any window of {window_s:g} s"
+        raise InvalidRecordError(msg, code="unusable_signal")
+    if len(usable) < len(starts):
+        message = (
+            f"{len(starts) - len(usable)} of {len(starts)} windows left out: a lead has no values "
+            f"for more than {MAX_GAP_S} s, or no lead moves"
+        )
+        warnings.append(RecordWarning("windows_left_out", message))
+    chunks, offsets = cut_chunks(signal, np.array(usable), length, round(_MARGIN_S * fs))
+    shown = _joined(chunks, offsets, length)
+    if gaps := [leads[int(i)] for i in np.flatnonzero(~np.isfinite(shown).all(axis=1))]:
+        message = f"missing samples interpolated in {', '.join(gaps)}"
+        warnings.append(RecordWarning("gaps_interpolated", message))
+    for chunk in chunks:
+        _interpolate(chunk)
+    shown = _joined(chunks, offsets, length)
+    warnings += _check_amplitudes(shown, leads) + _check_limb_leads(shown, leads)
+    return chunks, offsets, warnings
+
+
+def _joined(
+    chunks: NDArray[np.float32], offsets: NDArray[np.intp], length: int
+) -> NDArray[np.float32]:
+    """Return the windows alone, one after the other: (L, W * length)."""
+    parts = [chunk[:, at : at + length] for chunk, at in zip(chunks, offsets, strict=True)]
+    return np.concatenate(parts, axis=1)
+
+
+def _is_usable(window: NDArray[np.float32], fs: float) -> bool:
+    """Return True for a window (L, T) in which some lead moves and no gap is too long."""
+    missing = ~np.isfinite(window)
+    if missing.any():
+        return all(_longest_run(row)[1] <= MAX_GAP_S * fs for row in missing[missing.any(axis=1)])
+    return bool((window != window[:, :1]).any())
 
 
 def complete_leads(
@@ -174,30 +239,43 @@ def fill_gaps(
     missing = ~np.isfinite(signal)
     if not missing.any():
         return signal, []
-    signal = signal.copy()
-    places = np.arange(signal.shape[1])
     for i in map(int, np.flatnonzero(missing.any(axis=1))):
-        edges = np.flatnonzero(np.diff(np.pad(missing[i].astype(np.int8), 1)))
-        starts, ends = edges[::2], edges[1::2]
-        longest = int(np.argmax(ends - starts))
-        if ends[longest] - starts[longest] > MAX_GAP_S * fs:
-            seconds = (ends[longest] - starts[longest]) / fs
+        start, run = _longest_run(missing[i])
+        if run > MAX_GAP_S * fs:
             msg = (
-                f"lead {leads[i]!r} has no values for {seconds:.2f} s from sample "
-                f"{starts[longest]}; gaps up to {MAX_GAP_S} s are filled"
+                f"lead {leads[i]!r} has no values for {run / fs:.2f} s from sample {start}; "
+                f"gaps up to {MAX_GAP_S} s are filled"
             )
             raise InvalidRecordError(msg, code="not_finite")
-        known = ~missing[i]
-        signal[i] = np.interp(places, places[known], signal[i, known])
-    names = ", ".join(leads[int(i)] for i in np.flatnonzero(missing.any(axis=1)))
+    signal = signal.copy()
+    names = ", ".join(leads[i] for i in _interpolate(signal))
     message = f"{int(missing.sum())} missing samples interpolated in {names}"
     return signal, [RecordWarning("gaps_interpolated", message)]
 
 
-def cut_windows(
+def _longest_run(missing: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return where the longest run of missing samples of one lead begins, and how long it is."""
+    edges = np.flatnonzero(np.diff(np.pad(missing.astype(np.int8), 1)))
+    starts, ends = edges[::2], edges[1::2]
+    longest = int(np.argmax(ends - starts))
+    return int(starts[longest]), int(ends[longest] - starts[longest])
+
+
+def _interpolate(signal: NDArray[np.float32]) -> list[int]:
+    """Fill what is missing in each row of (L, T) by straight lines; return the rows filled."""
+    missing = ~np.isfinite(signal)
+    rows = [int(i) for i in np.flatnonzero(missing.any(axis=1))]
+    places = np.arange(signal.shape[1])
+    for i in rows:
+        known = ~missing[i]
+        signal[i] = np.interp(places, places[known], signal[i, known])
+    return rows
+
+
+def _one_window(
     signal: NDArray[np.float32], length: int
 ) -> tuple[NDArray[np.float32], list[RecordWarning]]:
-    """Return windows of shape (W, L, length) that cover the signal, at most 60 of them."""
+    """Return the signal's middle as one window of shape (1, L, length), a short one in zeros."""
     n_leads, sig_len = signal.shape
     if sig_len < length:
         start = (length - sig_len) // 2
@@ -205,16 +283,8 @@ def cut_windows(
         window[0, :, start : start + sig_len] = signal
         message = f"{sig_len} samples centred in a window of {length}"
         return window, [RecordWarning("padded", message)]
-    n_windows = math.ceil(sig_len / length - 0.05)
-    warnings = []
-    if n_windows > MAX_WINDOWS:
-        message = f"{MAX_WINDOWS} of {n_windows} windows used, evenly spaced"
-        warnings.append(RecordWarning("windows_sampled", message))
-        n_windows = MAX_WINDOWS
-    starts = np.linspace(0, sig_len - length, n_windows).round().astype(int)
-    if n_windows == 1:
-        starts = np.array([(sig_len - length) // 2])
-    return np.stack([signal[:, s : s + length] for s in starts]), warnings
+    start = (sig_len - length) // 2
+    return signal[None, :, start : start + length].copy(), []
 
 
 def _first_seconds(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from merl_core.errors import InvalidRecordError
-from merl_core.preprocess import bandpass, cut_windows, merl_minmax, prepare, resample
+from merl_core.preprocess import bandpass, merl_minmax, prepare, resample
 from merl_core.records import STANDARD_LEADS, Record
 
 
@@ -127,20 +127,6 @@ def test_blank_ends_are_cut_off() -> None:
     padded = Record(np.pad(one.signal, ((0, 0), (0, 200))), one.leads, 100.0)
     assert "blank_ends_trimmed" in codes(padded)
     np.testing.assert_array_equal(ready(padded), ready(one))
-
-
-def test_windows_cover_a_long_recording_to_its_end() -> None:
-    signal = np.arange(2600, dtype=np.float32)[None]
-    windows, _ = cut_windows(signal, 1000)
-    assert windows.shape == (3, 1, 1000)
-    assert windows[0, 0, 0] == 0
-    assert windows[-1, 0, -1] == 2599
-
-
-def test_a_day_long_recording_is_sampled() -> None:
-    windows, (warning,) = cut_windows(np.zeros((1, 100 * 1000), np.float32), 1000)
-    assert len(windows) == 60
-    assert warning.code == "windows_sampled"
 
 
 @pytest.mark.parametrize(("factor", "n"), [(1000.0, 1), (0.001, 1), (1.0, 0)])
