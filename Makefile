@@ -27,8 +27,7 @@ serve: $(VENV)/.service  ## the page and the API on 127.0.0.1:8000
 	$(BIN)/merl serve
 
 test: $(VENV)/.dev  ## the tests that run in minutes
-	$(BIN)/python -m pytest -m $(FAST) --ignore tests/merl_core/training
-	$(BIN)/python -m pytest -m $(FAST) tests/merl_core/training  # a process of its own: it crashed behind all the others
+	$(BIN)/python -m pytest -m $(FAST)
 
 check: $(VENV)/.dev  ## lint, types, import direction, and every test
 	$(BIN)/ruff format --check .
@@ -36,8 +35,7 @@ check: $(VENV)/.dev  ## lint, types, import direction, and every test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/audit.py
-	$(BIN)/python -m pytest -m $(SLOW) --ignore tests/merl_core/training || $(BIN)/python -m pytest -m $(SLOW) --ignore tests/merl_core/training --last-failed --last-failed-no-failures none  # real browsers and processes: what failed gets one more try
-	$(BIN)/python -m pytest -m $(SLOW) tests/merl_core/training
+	$(BIN)/python -m pytest -m $(SLOW) || $(BIN)/python -m pytest -m $(SLOW) --last-failed --last-failed-no-failures none  # real browsers and processes: what failed gets one more try
 
 bench: $(VENV)/.dev  ## speed and clinical benchmarks, written to benchmarks/results
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, cast
 
 import numpy as np
@@ -70,9 +71,10 @@ def _torch(
 
 def _openvino(model: DualEncoder, precision: str) -> Encode:
     """Compile the traced forward; several threads may call what is returned."""
-    openvino, graph = _convert(model)
+    core = _openvino_core()
+    graph = _convert(model)
     threads = torch.get_num_threads()
-    compiled = openvino.Core().compile_model(
+    compiled = core.compile_model(
         graph, "CPU", {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
     )
 
@@ -83,9 +85,23 @@ def _openvino(model: DualEncoder, precision: str) -> Encode:
     return run
 
 
-def _convert(model: DualEncoder) -> tuple[Any, Any]:
-    """Return the library and the graph, by its front end: its converter would send telemetry."""
-    import openvino
+@cache
+def _openvino_core() -> Any:
+    """Return the core of this process, kept to its end.
+
+    A core puts the thread's signal stack aside and back when it ends. Two that end in the order
+    of their making leave a stack that is gone, and the next signal kills the process.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        msg = "OpenVINO is not installed; it comes with the extra: pip install 'merl-ckepe[cpu]'"
+        raise MerlError(msg) from error
+    return openvino.Core()
+
+
+def _convert(model: DualEncoder) -> Any:
+    """Return the graph, by OpenVINO's front end: its converter would send telemetry."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -100,4 +116,4 @@ def _convert(model: DualEncoder) -> tuple[Any, Any]:
     front_end = FrontEndManager().load_by_framework("pytorch")
     graph = front_end.convert(front_end.load(decoder))
     graph.reshape([-1, *shape])
-    return openvino, graph
+    return graph

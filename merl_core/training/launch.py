@@ -1,5 +1,7 @@
 """From a recipe and a prepared folder to a run: devices, processes, TensorBoard."""
 
+import gc
+import importlib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +29,9 @@ _TIMEOUT: Final = timedelta(minutes=30)
 def process_group(environment: Mapping[str, str], device: str) -> Iterator[tuple[Group, str]]:
     """Join the processes that `torchrun` started, if it did; yield the group and the device.
 
+    The threads of the group end with the last reference to it. One that is there when the
+    interpreter ends can abort the process, so keep no training beyond this context.
+
     Args:
         environment: `RANK`, `WORLD_SIZE` and `LOCAL_RANK` as `torchrun` sets them.
         device: `auto`, `cpu` or `cuda`; each process takes the GPU of its local rank.
@@ -46,11 +51,14 @@ def process_group(environment: Mapping[str, str], device: str) -> Iterator[tuple
     local = int(environment.get("LOCAL_RANK", "0"))
     if kind == "cuda":
         torch.cuda.set_device(local)
+    # The parallel model imports this, which keeps whatever group it finds then for ever.
+    importlib.import_module("torch._dynamo")
     dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=_TIMEOUT)
     try:
         rank = dist.get_rank()
         yield Group(rank, size), f"cuda:{local}" if kind == "cuda" else "cpu"
     finally:
+        gc.collect()  # the parallel model, a reference cycle, holds the group
         dist.destroy_process_group()
 
 

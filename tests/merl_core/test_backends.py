@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,31 @@ def test_a_feature_does_not_depend_on_who_else_is_in_the_batch(model: MerlModel,
     batch = windows(7)
     alone = np.concatenate([encode(window[None]) for window in batch])
     np.testing.assert_allclose(encode(batch), alone, atol=1e-5)
+
+
+SIGNAL_AFTER_BACKENDS = """
+import os, signal, sys
+import torch
+from merl_core.backends import make_backend
+from merl_core.checkpoint import load_checkpoint
+
+model = load_checkpoint(sys.argv[1]).model
+one, two = (make_backend("openvino-float32", model, torch.device("cpu")) for _ in range(2))
+del one
+del two
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_signals_are_handled_after_openvino_backends_have_come_and_gone(
+    tiny_checkpoint: Path,
+) -> None:
+    pytest.importorskip("openvino")
+    command = [sys.executable, "-X", "faulthandler", "-c", SIGNAL_AFTER_BACKENDS, tiny_checkpoint]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "handled\n"
 
 
 @pytest.mark.slow
