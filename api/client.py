@@ -325,9 +325,21 @@ class Client:
 
     # --- knowledge and models
 
-    def search(self, query: str, top_k: int = 10, *, label_set: str | None = None) -> list[HitBody]:
-        """Return concepts by name, alias, acronym or meaning, the best first."""
-        options = {"label_set": label_set} if label_set else {}
+    def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        *,
+        label_set: str | None = None,
+        nearest: bool = False,
+    ) -> list[HitBody]:
+        """Return concepts by name, alias, acronym or meaning, the best first.
+
+        None for a query that no source knows, unless its `nearest` concepts are wanted.
+        """
+        options: dict[str, Any] = {"label_set": label_set} if label_set else {}
+        if nearest:
+            options["nearest"] = True
         return self._list("/knowledge/search", HitBody, q=query, top_k=top_k, **options)
 
     def concept(self, concept_id: str) -> dict[str, Any]:

@@ -137,8 +137,15 @@ class Engineer(Protocol):
 class Searcher(Protocol):
     """Finds concepts."""
 
-    def search(self, query: str, top_k: int = 10, label_set: str | None = None) -> Sequence[Any]:
-        """Return hits, the best first."""
+    def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        label_set: str | None = None,
+        *,
+        nearest: bool = False,
+    ) -> Sequence[Any]:
+        """Return hits, the best first; none for what no source knows, unless `nearest`."""
 
 
 @dataclass(frozen=True, slots=True)

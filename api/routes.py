@@ -78,9 +78,10 @@ async def search(
     q: Annotated[str, Query(min_length=1, max_length=300)],
     top_k: Annotated[int, Query(ge=1, le=100)] = 10,
     label_set: Annotated[str | None, Query(max_length=100)] = None,
+    nearest: Annotated[bool, Query(description="List neighbours of an unknown query too.")] = False,
 ) -> list[HitBody]:
-    """Find concepts by name, alias, acronym or meaning."""
-    call = functools.partial(service.search, q, top_k, label_set)
+    """Find concepts by name, alias, acronym or meaning; none for what no source knows."""
+    call = functools.partial(service.search, q, top_k, label_set, nearest=nearest)
     return await state.lookup_lane.run(call)
 
 

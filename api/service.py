@@ -352,9 +352,19 @@ class Service:
 
     # --- knowledge and models
 
-    def search(self, query: str, top_k: int = 10, label_set: str | None = None) -> list[HitBody]:
-        """Return concepts that a query finds, the best first."""
-        hits = self.parts.retriever.search(query, top_k=top_k, label_set=label_set)
+    def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        label_set: str | None = None,
+        *,
+        nearest: bool = False,
+    ) -> list[HitBody]:
+        """Return concepts that a query finds, the best first.
+
+        None for a query that no source knows, unless its `nearest` concepts are wanted.
+        """
+        hits = self.parts.retriever.search(query, top_k=top_k, label_set=label_set, nearest=nearest)
         return [
             HitBody(
                 concept_id=hit.concept_id,

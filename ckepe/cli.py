@@ -143,18 +143,22 @@ def search(
         Path | None, typer.Option(help="One query a line; one JSON list a line.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list.")] = False,
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="List neighbours of an unknown query too.")
+    ] = False,
 ) -> None:
-    """Find concepts for a query in any wording."""
+    """Find concepts for a query in any wording; an empty list where no source knows it."""
     if (query is None) == (batch is None):
         msg = "give either one QUERY or --batch FILE"
         raise CkepeError(msg)
     retriever = _engineer(ctx).retriever
     if batch is not None:
         for line in _tracked(_read_text(batch).splitlines(), "searching"):
-            hits = retriever.search(line.strip(), top_k, label_set) if line.strip() else []
+            asked = line.strip()
+            hits = retriever.search(asked, top_k, label_set, nearest=nearest) if asked else []
             typer.echo(json.dumps([_hit_body(h) for h in hits], ensure_ascii=False))
         return
-    hits = retriever.search(query or "", top_k, label_set)
+    hits = retriever.search(query or "", top_k, label_set, nearest=nearest or not as_json)
     if as_json:
         typer.echo(json.dumps([_hit_body(h) for h in hits], ensure_ascii=False, indent=2))
         return

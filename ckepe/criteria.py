@@ -1,8 +1,9 @@
 """Whether what a phrase says meets a structured criterion, opposes it, or neither."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -105,6 +106,53 @@ def read_claim(text: str) -> Claim:
     mentions = find_features(text)
     telling = tuple(m for m in mentions if _tells(m, units))
     return Claim(text, telling, find_leads(text), spans)
+
+
+_BOUNDARY: Final = re.compile(
+    r"\s*[,;]\s*(?:and\s+|then\s+|with\s+|but\s+)*"
+    r"|\s+(?:and|with|then|but|followed by)\s+|\s+(?=without\b)"
+)
+_SPANNING: Final = 3
+"""A feature of so many words may reach over a clause's end."""
+
+
+def read_clauses(text: str) -> tuple[Claim, ...]:
+    """Return what each clause of a description claims: `QRS 130 ms with rSR' in V1` claims two.
+
+    A clause begins where a new feature is named; leads named after a list of features (`Q waves
+    and ST elevation in I and aVL`) hold for all of it.
+    """
+    whole = read_claim(text)
+    pieces = _clauses(text)
+    if len(pieces) < 2:
+        return (whole,)
+    claims: list[Claim] = []
+    for joint, piece in reversed(pieces):
+        claim = read_claim(piece)
+        if not claim.leads and claims and joint == "and":
+            claim = replace(claim, leads=claims[0].leads)
+        claims.insert(0, claim)
+    read = {m.feature for claim in claims for m in claim.mentions}
+    rest = tuple(m for m in whole.mentions if m.feature not in read and m.n_words >= _SPANNING)
+    return (*claims, replace(whole, mentions=rest)) if rest else tuple(claims)
+
+
+def _clauses(text: str) -> list[tuple[str, str]]:
+    """The clauses, each with the word that joins it to the next."""
+    found: list[tuple[str, str]] = []
+    start = 0
+    for joint in _BOUNDARY.finditer(text):
+        piece = text[start : joint.start()]
+        if read_claim(piece).mentions and _begins_feature(text[joint.end() :]):
+            found.append((joint[0].strip(), piece))
+            start = joint.end()
+    return [*found, ("", text[start:])]
+
+
+def _begins_feature(rest: str) -> bool:
+    """Whether what follows a joint names a feature before the next joint."""
+    following = _BOUNDARY.search(rest)
+    return bool(read_claim(rest[: following.start()] if following else rest).mentions)
 
 
 def _tells(mention: Mention, units: set[str]) -> bool:

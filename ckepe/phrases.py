@@ -145,6 +145,13 @@ _SHORTHAND: Final = (
         ),
         r"\1 ms",
     ),
+    (
+        re.compile(
+            r"(\b[Rr]ate(?: of| is| at|:)?\s*[<>=≥≤]*\s*\d{2,3})(?![\d.,:%°/]"
+            r"|\s*(?:bpm|beats|per|a minute|/|to\b|and \d|-|–))"
+        ),
+        r"\1 bpm",
+    ),
     (re.compile(r"\b([PR])-\1\b"), r"\1\1"),
     (re.compile(r"\bF[- ]?waves?\b"), "flutter waves"),
     (re.compile(r"\bf[- ]?waves?\b"), "fibrillatory waves"),
@@ -263,6 +270,7 @@ _IGNORED: Final = frozenset(
 )
 _NEGATIONS: Final = frozenset({"absent", "not", "never", "non", "nonvisible"})
 _DENIED_AFTER: Final = frozenset({"absent", "missing", "invisible", "lacking", "lost"})
+_JOINTS: Final = frozenset({"and", "or", "with", "but", "then", "also"})
 _DIRECTIONS: Final = {
     "prolong": "up", "long": "up", "wide": "up", "tall": "up", "fast": "up", "rapid": "up",
     "increased": "up", "short": "down", "shortened": "down", "narrow": "down", "low": "down",
@@ -341,6 +349,7 @@ def find_features(text: str) -> tuple[Mention, ...]:
             found.setdefault("av_ratio", frozenset())
         if unit == "bpm" and not {"heart_rate", "atrial_rate"} & set(found):
             is_atrial = bool(words & {"atrial", "flutter", "p"}) and "sinus" not in words
+            is_atrial |= "fibrillatory_waves" in found
             found["atrial_rate" if is_atrial else "heart_rate"] = frozenset()
     kept = {
         key: name
@@ -376,17 +385,29 @@ def _places(order: list[str], name: frozenset[str]) -> list[int]:
 
 
 def _denied_after(text: str) -> frozenset[int]:
-    """Places of words that deny what stands before them: `absent`, but not `without`."""
+    """Places of words that deny what stands before them: `absent`, but not `and absent`."""
     words = expand_acronyms(normalize_name(text)).replace("r'", "r2").split()
-    return frozenset(i for i, word in enumerate(words) if word in _DENIED_AFTER)
+    return frozenset(
+        i
+        for i, (word, before) in enumerate(zip(words, ["", *words], strict=False))
+        if word in _DENIED_AFTER and before not in _JOINTS
+    )
 
 
 def _is_negated(order: list[str], denied: frozenset[int], name: frozenset[str]) -> bool:
-    """Whether a word shortly before the feature denies it, or one right after it does."""
+    """Whether a word shortly before the feature denies it, or one right after it does.
+
+    A denial ends at `with`; within a feature's words only what stands right before one counts
+    (`late beat without P wave after a pause` is a late beat).
+    """
     places = _places(order, name)
     if not places:
         return False
-    before = {w for p in places for w in order[max(0, p - 4) : p] if w not in name}
+    first = order[max(0, places[0] - 4) : places[0]]
+    if "with" in first:
+        first = first[len(first) - first[::-1].index("with") :]
+    within = [w for p in places[1:] for w in order[max(0, p - 2) : p]]
+    before = {w for w in (*first, *within) if w not in name}
     after = set(range(places[-1] + 1, places[-1] + 4)) & denied
     return bool(before & _NEGATIONS) or bool(after)
 

@@ -10,11 +10,13 @@ from typing import Final
 import bm25s
 import numpy as np
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import JaroWinkler
 
 from ckepe.axes import numerals, opposing_axis, poles
-from ckepe.criteria import Fit, fit_mention, read_claim
+from ckepe.criteria import Fit, fit_mention, read_clauses
 from ckepe.index import DenseIndex
 from ckepe.resolution import Resolver
+from ckepe.vocabulary import Vocabulary
 from knowledge_sources.concept import Criterion
 from knowledge_sources.errors import KnowledgeError
 from knowledge_sources.knowledge_base import KnowledgeBase
@@ -22,8 +24,12 @@ from knowledge_sources.label_sets import find_label, label_sets
 from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
 from knowledge_sources.translation import say_in_terms
 
-GROUNDING_THRESHOLD: Final = 0.57
+GROUNDING_THRESHOLD: Final = 0.50
 """A best score below this means that no source knows the query; calibrated in `benchmarks`."""
+_UNKNOWN: Final = 0.1
+"""What it costs a likeness, at most, that no source knows the query's words."""
+_FOREIGN: Final = 0.2
+"""What it costs a likeness, at most, that the concept found does not have them."""
 _CRITERIA_WEIGHT: Final = 0.4
 _TRANSLATED: Final = 0.97
 """What likeness to a translation is worth against likeness to the query's own words."""
@@ -35,6 +41,8 @@ _AGAINST: Final = 0.06
 _POOL: Final = 60
 _SHORTEST_FUZZY: Final = 5
 _SAME_SPELLING: Final = 86.0
+_SAME_WORD: Final = 0.7
+_ACRONYM: Final = 3
 _STRONG: Final = 0.8
 """Likeness above this is compressed, so that it stays below a name's."""
 
@@ -77,18 +85,32 @@ class HybridRetriever:
         self.knowledge_base = knowledge_base
         self._index = index
         self._resolver = Resolver(knowledge_base)
+        self._vocabulary = Vocabulary(knowledge_base)
 
-    def search(self, query: str, top_k: int = 10, label_set: str | None = None) -> list[Hit]:
-        """Return the concepts nearest to the query, best first.
+    def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        label_set: str | None = None,
+        *,
+        nearest: bool = False,
+    ) -> list[Hit]:
+        """Return the concepts that a query may mean, best first; none where no source knows it.
 
         Args:
             query: A name, acronym, description or code in any wording; `set:code` is a label.
             top_k: At most so many.
             label_set: Its codes are tried first: `AF` in `csn` is atrial flutter.
+            nearest: Also of a query that no source knows return the nearest concepts.
 
         Raises:
             KnowledgeError: The label set, or its code, does not exist.
         """
+        hits = self._search(query, top_k, label_set)
+        is_known = bool(hits) and hits[0].score >= GROUNDING_THRESHOLD
+        return hits if is_known or nearest else []
+
+    def _search(self, query: str, top_k: int, label_set: str | None) -> list[Hit]:
         scored = {h: (1.0 - i * 1e-3, query) for i, h in enumerate(self._named(query, label_set))}
         if not scored:
             scored = self._resolved(query)
@@ -104,8 +126,7 @@ class HybridRetriever:
 
     def ground(self, query: str, label_set: str | None = None) -> Hit | None:
         """Return the concept that the query means, or None where no source knows it."""
-        hits = self.search(query, 2, label_set)
-        return hits[0] if hits and hits[0].score >= GROUNDING_THRESHOLD else None
+        return next(iter(self.search(query, 2, label_set)), None)
 
     def find_near(self, text: str) -> list[tuple[str, float]]:
         """Return the knowledge's texts nearest in meaning, with cosines, best first."""
@@ -128,7 +149,21 @@ class HybridRetriever:
                 score = worth * score - _UNSAID * len(poles(text) - poles(said))
                 if score > best.get(head, (0.0, ""))[0]:
                     best[head] = (score, matched)
-        return self._prefer_general(best)
+        return self._doubt(query, self._prefer_general(best))
+
+    def _doubt(
+        self, query: str, scored: dict[str, tuple[float, str]]
+    ) -> dict[str, tuple[float, str]]:
+        """Lower all scores alike by what of the query is strange to the concept found first.
+
+        `escape room` has a word in common with `escape beat`, no more.
+        """
+        if not scored:
+            return scored
+        first = max(scored, key=lambda head: scored[head][0])
+        unknown, foreign = self._vocabulary.strangeness(query, first)
+        worth = 1.0 - _UNKNOWN * unknown - _FOREIGN * foreign
+        return {head: (worth * score, matched) for head, (score, matched) in scored.items()}
 
     def _prefer_general(self, scored: dict[str, tuple[float, str]]) -> dict[str, tuple[float, str]]:
         """Put a concept before its kinds where they are hardly more like the query than it is."""
@@ -264,11 +299,13 @@ class HybridRetriever:
 
         Only for descriptions: a query that names at least two features, or one with leads.
         """
-        claim = read_claim(query)
-        if len(claim.mentions) + bool(claim.leads) + bool(claim.spans) < 2:
+        claims = read_clauses(query)
+        mentions = [(m, claim) for claim in claims for m in claim.mentions]
+        n_signs = len({m.feature for m, _ in mentions})
+        if n_signs + any(c.leads for c in claims) + any(c.spans for c in claims) < 2:
             return
         met: dict[str, dict[str, float]] = defaultdict(dict)
-        for mention in claim.mentions:
+        for mention, claim in mentions:
             weight = self._rarity.get(mention.feature, 1.0)
             for head, criterion in self._criteria:
                 fit = fit_mention(mention, claim, criterion)
@@ -277,7 +314,7 @@ class HybridRetriever:
                     met[head][mention.feature] = max(kept, weight)
                 elif fit is Fit.OPPOSED:
                     met[head].setdefault(mention.feature, -0.5 * weight)
-        total = sum(self._rarity.get(m.feature, 1.0) for m in claim.mentions)
+        total = sum(self._rarity.get(f, 1.0) for f in {m.feature for m, _ in mentions})
         for head, weights in met.items():
             signals[head].criteria = max(0.0, sum(weights.values())) / total
             signals[head].n_opposed = sum(w < 0 for w in weights.values())
@@ -310,9 +347,22 @@ class HybridRetriever:
 def _spelling_score(query: str, match: str, ratio: float) -> float:
     """Likeness of spelling from 0 to 1; names that differ in an opposing word are not alike."""
     is_alike = opposing_axis(query, match) is None and numerals(query) == numerals(match)
+    is_alike = is_alike and _words_alike(query, match)
     if ratio >= _SAME_SPELLING and is_alike:
         return ratio / 100
     return ratio / 100 * 0.6
+
+
+def _words_alike(one: str, other: str) -> bool:
+    """Whether no word of two names of equal length is another word in the other name.
+
+    `renal infarction` is spelled much like `lateral infarction`, and is no misspelling of it.
+    """
+    words, others = one.split(), other.split()
+    return len(words) != len(others) or all(
+        max(len(w), len(o)) <= _ACRONYM or JaroWinkler.similarity(w, o) >= _SAME_WORD
+        for w, o in zip(words, others, strict=True)
+    )
 
 
 def _fuse(signals: _Signals, query: str) -> float:

@@ -25,20 +25,19 @@ from ckepe.modifiers import QUALIFIERS
 from ckepe.phrases import (
     Mention,
     criterion_span,
-    features,
     find_features,
     find_leads,
     find_quantities,
     share_subject,
     split_phrase,
     without_leads,
-    without_quantities,
 )
 from ckepe.prompt_set import Evidence, Relation
 from ckepe.resolution import Resolution, Resolver
+from ckepe.vocabulary import Vocabulary
 from knowledge_sources.concept import Comparator, Concept, Criterion
 from knowledge_sources.knowledge_base import KnowledgeBase
-from knowledge_sources.naming import expand_acronyms, normalize_name, word_key
+from knowledge_sources.naming import normalize_name, word_key
 from knowledge_sources.translation import say_in_terms
 
 NearTexts = Callable[[str], Sequence[tuple[str, float]]]
@@ -117,6 +116,7 @@ class Verifier:
         self.knowledge_base = knowledge_base
         self._find_near = find_near
         self._resolver = Resolver(knowledge_base)
+        self._vocabulary = Vocabulary(knowledge_base)
         self._of_members: dict[str, tuple[tuple[str, Criterion], ...]] = {}
 
     def verify(self, phrase: str, concept_ids: Sequence[str]) -> Verdict:
@@ -382,7 +382,7 @@ class Verifier:
                 if m.feature not in _CONTEXT or v.relation in (Relation.OPPOSITE, *_ACCEPTED)
             ] or verdicts  # fmt: skip
         judged = _all_or_first_refused(phrase, verdicts)
-        strange = self._strange_words(phrase)
+        strange = self._vocabulary.strange_words(phrase)
         if judged.is_accepted and strange:
             reason = f"No source speaks of {strange[0]!r} on an ECG."
             return Verdict(phrase, Relation.UNKNOWN, (), reason)
@@ -413,27 +413,6 @@ class Verifier:
                     reason = saying.format(of=of, text=criterion.text)
                     return Verdict(phrase, relation, evidence, reason)
         return self._foreign_claim(phrase, mention, claim, of)
-
-    def _strange_words(self, phrase: str) -> list[str]:
-        """Words that no source uses and that do not merely qualify: they say something unproven."""
-        plain = without_quantities(without_leads(phrase))
-        words = expand_acronyms(normalize_name(plain)).split()
-        return [
-            w for w in words
-            if len(w) > 2 and w.isalpha() and w not in self._vocabulary and w not in QUALIFIERS
-        ]  # fmt: skip
-
-    @cached_property
-    def _vocabulary(self) -> frozenset[str]:
-        texts = [f.names for f in features().values()]
-        for concept in self.knowledge_base.concepts.values():
-            texts.append(concept.names)
-            texts.append(tuple(c.text for c in concept.criteria))
-            texts.append((concept.definition or "",))
-        words = {
-            w for group in texts for t in group for w in expand_acronyms(normalize_name(t)).split()
-        }
-        return frozenset(words | _PLAIN_WORDS)
 
     def _foreign_claim(self, phrase: str, mention: Mention, claim: Claim, of: str) -> Verdict:
         for head in self.knowledge_base.heads():
@@ -496,23 +475,6 @@ _FIT_VERDICTS: Final = (
     (Fit.LOOSER, Relation.BROADER, "Says less than the criterion of {of}: {text}."),
     (Fit.ELSEWHERE, Relation.OTHER_CONDITION, "In other leads than {of} demands: {text}."),
 )
-_PLAIN_LINES: Final = (
-    "visible identifiable discernible recognizable seen noted contiguous adjacent",
-    "consecutive neighbouring characteristic appearance looking resembling like shaped",
-    "resulting caused often usually sometimes mostly mainly about approximately roughly",
-    "around least most more less each every any all some both either same other than very",
-    "only also because during after before between within from into over under above",
-    "below exceeding greater longer shorter wider narrower taller deeper higher lower",
-    "larger smaller equal square box beat minute second millimeter millivolt adult",
-    "patient male female men women years person",
-    "totally completely entirely markedly slightly clearly rather mildly moderately severely",
-    "significantly somewhat always occasionally throughout fitting fit matching meeting typical",
-    "shape form appearance waveform cyclic undulation onset beginning end",
-)
-_PLAIN_WORDS: Final = frozenset(
-    normalize_name(word) for line in _PLAIN_LINES for word in line.split()
-)
-"""Plain words that need no source."""
 _ACCEPTED: Final = (Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE)
 _CONTEXT: Final = frozenset(
     {"p_wave", "premature_beat", "rr_regular", "pp_regular", "st_change", "t_change"}

@@ -39,6 +39,13 @@ def say_in_terms(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(r for r in readings if r and r != name))
 
 
+@cache
+def lay_words() -> frozenset[str]:
+    """Return the words of the lay expressions that are known."""
+    patterns = (pattern.pattern for pattern, _ in _lexicon()["lay"])
+    return frozenset(word for p in patterns for word in re.findall(r"[a-z]{3,}", p))
+
+
 def _from_lay(name: str) -> str | None:
     said = name
     for pattern, term in _lexicon()["lay"]:

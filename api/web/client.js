@@ -55,7 +55,7 @@ const at = encodeURIComponent;
 export const ready = () => json("/ready");
 export const labelSets = () => json("/label-sets");
 export const labelSet = (name) => json(`/label-sets/${at(name)}`);
-export const search = (query, signal) => json(`/knowledge/search?top_k=8&q=${at(query)}`, { signal });
+export const search = (query, signal) => json(`/knowledge/search?top_k=8&nearest=true&q=${at(query)}`, { signal });
 
 // --- prompts and their review
 

@@ -135,7 +135,16 @@ class FakeEngineer:
 class FakeRetriever:
     """Finds one concept."""
 
-    def search(self, query: str, top_k: int = 10, label_set: str | None = None) -> list[Any]:
+    def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        label_set: str | None = None,
+        *,
+        nearest: bool = False,
+    ) -> list[Any]:
+        if query == "green tea" and not nearest:
+            return []
         return [
             SimpleNamespace(
                 concept_id="ECG:atrial-fibrillation",

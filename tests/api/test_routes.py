@@ -284,6 +284,9 @@ def test_a_drawing_that_there_is_not_is_refused(
 
 def test_search_and_label_sets_answer(client: TestClient) -> None:
     assert client.get("/knowledge/search", params={"q": "af"}).json()[0]["xrefs"] == ["SCP:AFIB"]
+    assert client.get("/knowledge/search", params={"q": "green tea"}).json() == []
+    near = client.get("/knowledge/search", params={"q": "green tea", "nearest": True}).json()
+    assert len(near) == 1
     names = {item["name"] for item in client.get("/label-sets").json()}
     assert {"csn", "cpsc2018", "ptbxl_super"} <= names
     csn = client.get("/label-sets/csn").json()

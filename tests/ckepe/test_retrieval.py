@@ -36,6 +36,21 @@ def test_what_no_source_knows_is_not_grounded(query: str, retriever: HybridRetri
     assert retriever.ground(query) is None
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["sinus infection", "lymph node enlargement", "escape room", "flutter kick"],
+)
+def test_a_word_shared_with_a_finding_grounds_nothing(
+    query: str, retriever: HybridRetriever
+) -> None:
+    assert retriever.search(query) == []
+    assert retriever.search(query, nearest=True)
+
+
+def test_a_misspelled_word_is_no_strange_word(retriever: HybridRetriever) -> None:
+    assert retriever.ground("anterior infaction of the myocardum") is not None
+
+
 def test_a_name_scores_one_and_everything_else_less(retriever: HybridRetriever) -> None:
     first, *rest = retriever.search("atrial flutter", 10)
     assert first.score == 1.0
