@@ -46,7 +46,8 @@ def train(
             checkpoint = _train_pairs(recipe, data, output, resume, device, workers, tensorboard)
         else:
             checkpoint = _train_statements(recipe, data, output, resume=resume)
-    typer.echo(str(checkpoint))
+    if os.environ.get("RANK", "0") == "0":  # one of all processes says it
+        typer.echo(str(checkpoint))
 
 
 def _train_pairs(

@@ -1,4 +1,6 @@
+import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -8,12 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from merl_core.checkpoint import load_checkpoint
 from merl_core.losses import clip_loss
 from merl_core.training.config import PairConfig
 from merl_core.training.distributed import Group, gathered_clip_loss
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).with_name("one_update.py")
+PAGE = ROOT / "docs" / "howto" / "training.md"
 
 
 def free_port() -> int:
@@ -67,3 +71,44 @@ def test_the_gathered_loss_of_one_process_is_the_plain_loss() -> None:
     torch.testing.assert_close(
         gathered_clip_loss(one, two, 9.0, Group(), ids), clip_loss(one, two, 9.0, same)
     )
+
+
+def documented_launch(recipe: Path, data: Path, runs: Path) -> list[str]:
+    """The page's own command, for two processes, with a recipe and folders of a test."""
+    line = next(x for x in PAGE.read_text().splitlines() if x.startswith("torchrun "))
+    words = shlex.split(line)
+    words[words.index("--nproc-per-node") + 1] = "2"
+    words[words.index("train") + 1] = str(recipe)
+    words[words.index("--data") + 1] = str(data)
+    words[words.index("-o") + 1] = str(runs)
+    return [*words, "--device", "cpu", "--threads", "1"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # three processes that each load torch, on a busy machine
+def test_the_documented_launch_trains_in_two_processes_and_writes_one_checkpoint(
+    prepared: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, module in (("merl", "api.cli"), ("torchrun", "torch.distributed.run")):
+        program = programs / name
+        program.write_text(
+            f"#!{sys.executable}\nimport sys\nfrom {module} import main\nsys.exit(main())\n"
+        )
+        program.chmod(0o755)
+    search = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
+    done = subprocess.run(
+        documented_launch(recipe_file, prepared, tmp_path / "runs"),
+        env={**os.environ, "PATH": search, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "runs" / "tiny"
+    assert json.loads((run / "run.json").read_text())["n_processes"] == 2
+    assert [path.parent for path in run.rglob("model.safetensors")] == [run / "tiny"]
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(1, 16))
+    assert done.stdout.split() == [str(run / "tiny")]
+    assert load_checkpoint(run / "tiny").config.training["n_processes"] == 2
