@@ -1,4 +1,4 @@
-"""Writes the shipped vectors of our own table's texts: `make vectors`."""
+"""Writes the shipped vectors of the packaged sources' texts: `make vectors`."""
 
 from ckepe.index import documents
 from ckepe.vectors import PACKAGED, packaged_vectors, write_vectors
@@ -8,7 +8,7 @@ from merl_core.encoders.text import SentenceEncoder
 
 def main() -> None:
     """Compute the vectors that the file lacks, and write it without those that are not used."""
-    knowledge = load_knowledge_base(("merl",))
+    knowledge = load_knowledge_base()
     texts = [d.text for d in documents(knowledge)]
     write_vectors(PACKAGED, SentenceEncoder(), texts, packaged_vectors())
     print(f"{len(texts)} texts, {PACKAGED.stat().st_size / 1e6:.1f} MB")

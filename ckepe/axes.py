@@ -29,6 +29,11 @@ AXES: Final[dict[str, dict[str, frozenset[str]]]] = {
         "anterolateral": frozenset({"anterolateral"}),
         "inferolateral": frozenset({"inferolateral"}),
         "inferoposterior": frozenset({"inferoposterior", "posteroinferior"}),
+        "posterolateral": frozenset({"posterolateral"}),
+        "posteroseptal": frozenset({"posteroseptal"}),
+        "inferoseptal": frozenset({"inferoseptal"}),
+        "basal": frozenset({"anterobasal", "inferobasal", "posterobasal"}),
+        "apical": frozenset({"apical", "anteroapical", "inferoapical"}),
     },
     "atrial rhythm": {
         "fibrillation": frozenset({"fibrillation", "flimmern", "fibrilacion", "fibrillatory"}),

@@ -50,7 +50,7 @@ _SIGN_OF_MEASURE: Final[dict[str, tuple[str, Span]]] = {
     "tall_r": ("r_amplitude", Span(0.5, float("inf"), "mV")),
     "deep_s": ("s_amplitude", Span(0.5, float("inf"), "mV")),
     "p_peaked": ("p_amplitude", Span(0.2, float("inf"), "mV")),
-    "pathological_q": ("q_duration", Span(20, float("inf"), "ms")),
+    "pathological_q": ("q_duration", Span(20, 200, "ms")),
     "p_inverted": ("p_amplitude", Span(float("-inf"), 0.0, "mV")),
 }
 """A sign in words, and the measurement that says the same in numbers."""
@@ -174,6 +174,8 @@ def fit_mention(mention: Mention, claim: Claim, criterion: Criterion) -> Fit:
         return _fit_across(mention, claim, criterion, leads)
     if mention.is_negated != (criterion.comparator is Comparator.ABSENT):
         return Fit.OPPOSED
+    if mention.direction == "normal" and mention.feature in _PATHOLOGICAL:
+        return Fit.OPPOSED
     if not _leads_agree(claim.leads, leads):
         return Fit.ELSEWHERE
     if opposing_axis(claim.text, criterion.text) in _WORD_AXES:
@@ -185,6 +187,12 @@ def fit_mention(mention: Mention, claim: Claim, criterion: Criterion) -> Fit:
     return _fit_range(claim.spans, criterion)
 
 
+_NEEDS_P: Final = frozenset({"p_before_every_qrs", "p_morphology_sinus"})
+"""Signs that there cannot be without P waves."""
+_PATHOLOGICAL: Final = frozenset(
+    {"pathological_q", "p_morphology_ectopic", "t_change", "st_change"}
+)
+"""Signs that are none where they are normal."""
 _WORD_AXES: Final = frozenset(
     {"deviation", "side", "rate", "rotation", "regularity", "polarity", "ordinal", "completeness"}
 )
@@ -213,6 +221,8 @@ def _fit_across(mention: Mention, claim: Claim, criterion: Criterion, leads: Seq
         is_affirmed = not mention.is_negated and criterion.comparator is not Comparator.ABSENT
         touches = not claim.leads or not leads or bool(set(claim.leads) & set(leads))
         return Fit.OPPOSED if is_affirmed and touches else Fit.NONE
+    if mention.is_negated and mention.feature == "p_wave" and criterion.feature in _NEEDS_P:
+        return Fit.NONE if criterion.comparator is Comparator.ABSENT else Fit.OPPOSED
     for sign, measured in (
         (mention.feature, criterion.feature), (criterion.feature, mention.feature)
     ):  # fmt: skip

@@ -20,6 +20,7 @@ _AGE: Final = (
 _FORM: Final = (
     "typical atypical common uncommon classic classical coarse fine unifocal monomorphic uniform"
     " paroxysmal symptomatic asymptomatic lone valvular nonvalvular rate dependent rate-related"
+    " like induced related associated"
     " ecg finding sign pattern criterion change abnormality evidence statement type syndrome"
     " wall region localized leads rhythm disturbance disorder condition heart cardiac"
 )

@@ -286,6 +286,8 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(_STEMS.get(w, w) for w in words if w not in _IGNORED)
 
 
+_VENTRICULAR: Final = frozenset({"sinus", "qrs", "normal", "ventricular"})
+"""Words beside which a rate is that of the ventricles, though P waves are named."""
 _BARE_WAVES: Final = {
     ("p", "mV"): "p_amplitude", ("q", "mV"): "q_amplitude", ("r", "mV"): "r_amplitude",
     ("s", "mV"): "s_amplitude", ("t", "mV"): "t_amplitude", ("u", "mV"): "u_amplitude",
@@ -348,7 +350,7 @@ def find_features(text: str) -> tuple[Mention, ...]:
         if unit == "ratio" and words & {"av", "conduction", "block"}:
             found.setdefault("av_ratio", frozenset())
         if unit == "bpm" and not {"heart_rate", "atrial_rate"} & set(found):
-            is_atrial = bool(words & {"atrial", "flutter", "p"}) and "sinus" not in words
+            is_atrial = bool(words & {"atrial", "flutter", "p"}) and not words & _VENTRICULAR
             is_atrial |= "fibrillatory_waves" in found
             found["atrial_rate" if is_atrial else "heart_rate"] = frozenset()
     kept = {

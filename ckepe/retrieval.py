@@ -354,12 +354,14 @@ def _spelling_score(query: str, match: str, ratio: float) -> float:
 
 
 def _words_alike(one: str, other: str) -> bool:
-    """Whether no word of two names of equal length is another word in the other name.
+    """Whether two names have as many words, but for one, and of as many none is another word.
 
     `renal infarction` is spelled much like `lateral infarction`, and is no misspelling of it.
     """
     words, others = one.split(), other.split()
-    return len(words) != len(others) or all(
+    if len(words) != len(others):
+        return abs(len(words) - len(others)) == 1
+    return all(
         max(len(w), len(o)) <= _ACRONYM or JaroWinkler.similarity(w, o) >= _SAME_WORD
         for w, o in zip(words, others, strict=True)
     )

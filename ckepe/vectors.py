@@ -1,4 +1,4 @@
-"""Vectors of our own table's texts, shipped so that a first start need not compute them.
+"""Vectors of the packaged sources' texts, shipped so that a first start need not compute them.
 
 A shipped vector is used only for the very text and embedder that it was made with; whatever is
 missing is computed. `make vectors` brings the file up to date.

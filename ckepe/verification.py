@@ -23,6 +23,7 @@ from ckepe.criteria import (
 )
 from ckepe.modifiers import QUALIFIERS
 from ckepe.phrases import (
+    LEAD_GROUPS,
     Mention,
     criterion_span,
     find_features,
@@ -30,7 +31,9 @@ from ckepe.phrases import (
     find_quantities,
     share_subject,
     split_phrase,
+    stems,
     without_leads,
+    without_quantities,
 )
 from ckepe.prompt_set import Evidence, Relation
 from ckepe.resolution import Resolution, Resolver
@@ -205,7 +208,8 @@ class Verifier:
                 return named
         claimed = self._judge_claim(phrase, target)
         if claimed is not None and (claimed.is_accepted or claimed.relation is Relation.OPPOSITE):
-            if named is not None and not self._is_telling(claimed, named, target):
+            is_named = named is not None and not _is_sign_in_leads(phrase)
+            if named and is_named and not self._is_telling(claimed, named, target):
                 return named
             return claimed
         return named or self._judge_paraphrase(phrase, target) or claimed or self._unknown(phrase)
@@ -480,6 +484,7 @@ _CONTEXT: Final = frozenset(
     {"p_wave", "premature_beat", "rr_regular", "pp_regular", "st_change", "t_change"}
 )
 """Features that a phrase may name beside what it is about: `spike followed by a P wave`."""
+_TERRITORIES: Final = frozenset(word for name in LEAD_GROUPS for word in name.split())
 _ORDER: Final = (
     Relation.SAME, Relation.NARROWER, Relation.ATTRIBUTE, Relation.OPPOSITE, Relation.SIBLING,
     Relation.BROADER, Relation.OTHER_CONDITION, Relation.UNKNOWN, Relation.NOT_ECG,
@@ -548,6 +553,16 @@ def _refuse_form(phrase: str) -> Verdict | None:
     if len(set(words)) <= 3 and not set(words) - _GENERIC and not read_claim(text).mentions:
         return Verdict(phrase, Relation.FRAGMENT, (), "It is too general to mean a finding.")
     return None
+
+
+def _is_sign_in_leads(phrase: str) -> bool:
+    """Whether a phrase is nothing but a sign and where it is seen: `ST elevation in V1-V3`.
+
+    That it may also stand for a diagnosis does not make it less of a sign.
+    """
+    claim = read_claim(phrase)
+    words = stems(without_leads(without_quantities(phrase))) - _TERRITORIES
+    return bool(claim.leads) and len(words) <= sum(m.n_words for m in claim.mentions)
 
 
 def _same_facts(one: str, other: str) -> bool:

@@ -30,6 +30,7 @@ _PLAIN_LINES: Final = (
     "shape form appearance waveform cyclic undulation onset beginning end",
     "the and for with are was were but not too has have been that this these those then when",
     "where which who its their there but otherwise make makes making look looks shows showing",
+    "slower faster earlier later them neither nor part portion component following preceding",
     "get gets getting come comes coming given goes going seem seems",
 )
 PLAIN_WORDS: Final = frozenset(
@@ -39,7 +40,7 @@ PLAIN_WORDS: Final = frozenset(
 
 
 class Vocabulary:
-    """The words of a knowledge base's names, criteria and definitions.
+    """The words of a knowledge base.
 
     Args:
         knowledge_base: Whose words count.
@@ -87,9 +88,12 @@ class Vocabulary:
 
     @cached_property
     def _words(self) -> frozenset[str]:
-        of_concepts = (self._words_of(head) for head in self._knowledge_base.heads())
+        """Words of names and criteria; those of definitions may speak of anything."""
+        concepts = self._knowledge_base.concepts.values()
+        of_names = _words_in(name for c in concepts for name in c.names)
+        of_criteria = _words_in(criterion.text for c in concepts for criterion in c.criteria)
         of_features = _words_in(name for f in features().values() for name in f.names)
-        return frozenset(PLAIN_WORDS.union(of_features, *of_concepts))
+        return PLAIN_WORDS | of_names | of_criteria | of_features
 
     @cached_property
     def _plain_and_lay(self) -> frozenset[str]:

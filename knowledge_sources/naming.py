@@ -31,7 +31,7 @@ _WORDS: Final = {
     "qtc": "qt", "symmetric": "symmetrical", "asymmetric": "asymmetrical",
     "abnormalities": "abnormality", "extrasystoles": "extrasystole", "axes": "axis",
     "arrythmia": "arrhythmia", "criteria": "criterion", "complexes": "complex",
-    "unspecific": "nonspecific",
+    "unspecific": "nonspecific", "alteration": "change",
 }  # fmt: skip
 _ACRONYMS: Final = {
     "mi": "myocardial infarction", "avb": "av block", "bbb": "bundle branch block",
@@ -57,7 +57,7 @@ _LOOSE_DOT: Final = re.compile(r"\.(?!\d)|(?<!\d)\.")
 @lru_cache(maxsize=65536)
 def normalize_name(text: str) -> str:
     """Return a name in lower case, without accents, hyphens and plural, in American spelling."""
-    folded = unicodedata.normalize("NFKD", text.replace("°", " ° ").casefold())
+    folded = unicodedata.normalize("NFKD", text.replace("°", " ° ")).casefold()
     folded = "".join(c for c in folded if not unicodedata.combining(c))
     folded = folded.replace("&", " and ").replace("’", "'").replace("'s ", " ")
     folded = re.sub(r"(\d|\bi+) ° ?", r"\1° ", folded)
@@ -70,6 +70,8 @@ def normalize_name(text: str) -> str:
 
 
 def _singular(word: str) -> str:
+    if word.endswith(("ches", "shes")):
+        return word[:-2]
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "os")):
         return word[:-1]
     return word

@@ -23,6 +23,9 @@ INFERIOR = "inferior myocardial infarction"
         (INFERIOR, "pathological Q waves in II, III and aVF", Relation.ATTRIBUTE),
         ("sinus bradycardia", "heart rate below 60 bpm", Relation.ATTRIBUTE),
         ("csn:AF", "atrial flutter", Relation.SAME),
+        ("ST elevation", "ST segment elevation in anterior leads", Relation.ATTRIBUTE),
+        ("fragmented QRS", "notches in the R or S wave", Relation.ATTRIBUTE),
+        ("lateral myocardial infarction", "posterolateral infarct", Relation.NARROWER),
     ],
 )
 def test_supported_phrases_are_accepted_in_their_relation(
@@ -49,6 +52,11 @@ def test_supported_phrases_are_accepted_in_their_relation(
         ("atrial fibrillation", "regular RR intervals"),
         ("sinus bradycardia", "heart rate above 100 bpm"),
         ("sinus bradycardia", "sinus tachycardia"),
+        ("sinus arrhythmia", "absent P waves with irregularly irregular rhythm"),
+        ("myocardial infarction", "normal Q waves"),
+        ("abnormal Q wave", "Q wave duration of 400 ms"),
+        ("atrial premature complex", "premature infant"),
+        ("posterior myocardial infarction", "posteroseptal myocardial infarction"),
         ("normal ECG", "sinus tachycardia"),
         ("atrial fibrillation", "in lateral leads"),
         ("atrial fibrillation", "V1-V3"),
