@@ -29,6 +29,7 @@ PLAUSIBLE_SPAN_MV = (0.15, 8.0)
 """Median over leads of the range that holds 99 % of a lead's samples: 0.41 to 3.9 in 300 records
 of PTB-XL."""
 
+_IEC_CHEST = ("C1", "C2", "C3", "C4", "C5", "C6")
 _MILLIVOLTS = {"mv": 1.0, "millivolt": 1.0, "uv": 1e-3, "microvolt": 1e-3, "v": 1e3, "volt": 1e3}
 _MILLIVOLTS |= {"nv": 1e-6, "nanovolt": 1e-6}
 _BY_PERSON = re.compile(
@@ -153,7 +154,8 @@ def assemble(
     with np.errstate(over="ignore", invalid="ignore"):
         signal = np.ascontiguousarray(signal, dtype=np.float32)
     signal = _without_infinities(signal, findings)
-    signal, names = _unique_leads(signal, [canonical_lead(lead) for lead in leads], findings)
+    names = [canonical_lead(lead) for lead in chest_leads(leads, findings)]
+    signal, names = _unique_leads(signal, names, findings)
     _check_amplitude(signal, names, findings)
     return Record(
         signal,
@@ -166,6 +168,12 @@ def assemble(
         device=device or DeviceReport(),
         warnings=tuple(findings.warnings),
     )
+
+
+def averages_only(what: str) -> InvalidRecordError:
+    """Return the error for a file whose only waveforms are averages: they are no recording."""
+    msg = f"the {what} holds median beats or averages only; the rhythm recording is needed"
+    return InvalidRecordError(msg, code="averages_only")
 
 
 def clean_statements(statements: Sequence[str], identities: Sequence[str] = ()) -> tuple[str, ...]:
@@ -210,6 +218,18 @@ def _without_infinities(signal: NDArray[np.float32], findings: Findings) -> NDAr
     return signal
 
 
+def chest_leads(names: Sequence[str], findings: Findings) -> list[str]:
+    """Return the names, `C1` to `C6` beside limb leads as the chest leads V1 to V6 (IEC 60601)."""
+    canonical = [canonical_lead(name).upper() for name in names]
+    if not {"I", "II", *_IEC_CHEST} <= set(canonical) or "V1" in canonical:
+        return list(names)
+    findings.warn("leads_assumed", "C1 to C6 beside I and II read as V1 to V6")
+    return [
+        f"V{lead[1]}" if lead in _IEC_CHEST else name
+        for lead, name in zip(canonical, names, strict=True)
+    ]
+
+
 def _unique_leads(
     signal: NDArray[np.float32], names: list[str], findings: Findings
 ) -> tuple[NDArray[np.float32], list[str]]:
@@ -249,6 +269,25 @@ def _check_amplitude(signal: NDArray[np.float32], names: list[str], findings: Fi
             f"a typical lead spans {span:.3g} mV, where ECGs span {low:g} to {high:g}; "
             "the file's gain or unit may be wrong",
         )
+    if _is_normalised(signal):
+        findings.warn(
+            "normalised",
+            "every lead has a standard deviation of 1, or spans 0 to 1: voltages were taken out, "
+            "and no finding that rests on them can be told",
+        )
+
+
+def _is_normalised(signal: NDArray[np.float32]) -> bool:
+    """Return True for leads (L, T) brought to one standard deviation or one range."""
+    known = signal[:, np.isfinite(signal).all(axis=0)]
+    moving = known[np.ptp(known, axis=1) > 0] if known.shape[1] > 1 else known[:0]
+    if len(moving) < 2:
+        return False
+    low, high = moving.min(axis=1), moving.max(axis=1)
+    is_ranged = bool((np.abs(low) < 1e-6).all() and (np.abs(high - 1) < 1e-6).all())
+    is_together = abs(float(low.min())) < 1e-9 and abs(float(high.max()) - 1) < 1e-9
+    deviations = moving.std(axis=1, dtype=np.float64)
+    return is_ranged or is_together or bool((np.abs(deviations - 1) < 2e-3).all())
 
 
 def typical_span(signal: NDArray[Any]) -> float:

@@ -55,13 +55,12 @@ def named_arrays_to_record(
     if is_code:
         findings.warn("rate_assumed", "4096 samples without a rate: 400 Hz, as the CODE study")
         signal, fs = _without_zero_padding(signal, findings), _CODE_FS
-    gain = _scalar(_first(by_key, _GAIN_KEYS))
-    if gain and not unit and signal.dtype.kind in "iu":
-        baseline = _scalar(_first(by_key, _BASELINE_KEYS)) or 0.0
-        findings.warn(
-            "gain_applied", f"whole numbers read as {gain:g} units per mV, as `gain` says"
-        )
-        signal, unit = (signal - baseline) / gain, "mV"
+    gain = _per_lead(_first(by_key, _GAIN_KEYS), signal)
+    if gain is not None and gain.all() and not unit and signal.dtype.kind in "iu":
+        baseline = _per_lead(_first(by_key, _BASELINE_KEYS), signal)
+        message = f"whole numbers read as {gain.ravel()[0]:g} units per mV, as `gain` says"
+        findings.warn("gain_applied", message)
+        signal, unit = (signal - (0.0 if baseline is None else baseline)) / gain, "mV"
     table = Table(signal, names, fs, unit)
     record = table_to_record(table, format_name, findings, hint)
     age = _scalar(_first(by_key, _AGE_KEYS))
@@ -100,6 +99,9 @@ def _signal(arrays: Mapping[str, Any]) -> tuple[NDArray[Any], list[str]]:
     named = [p for k in _SIGNAL_KEYS for p in tables if p.rpartition("/")[2].lower() == k]
     path = named[0] if named else max(tables, key=lambda p: tables[p].size)
     array = tables[path]
+    if array.ndim == 1:
+        msg = f"array {path!r} is one signal of {array.size} samples; name its lead, or send twelve"
+        raise InvalidRecordError(msg, code="unknown_leads")
     if array.ndim != 2:
         msg = f"array {path!r} of shape {array.shape} holds several recordings; send one"
         raise InvalidRecordError(msg, code="several_records")
@@ -119,6 +121,17 @@ def _scalar(value: Any) -> float | None:
         return None
     number = float(array.ravel()[0])
     return number if np.isfinite(number) else None
+
+
+def _per_lead(value: Any, signal: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Return one number, or one a lead shaped to broadcast over the signal; None for others."""
+    array = np.asarray(value) if value is not None else np.empty(0)
+    if array.dtype.kind not in "iuf" or array.size not in (1, min(signal.shape)):
+        return None
+    numbers = array.astype(np.float64).ravel()
+    if numbers.size == 1 or not np.isfinite(numbers).all():
+        return numbers if np.isfinite(numbers).all() else None
+    return numbers[:, None] if len(signal) == numbers.size else numbers
 
 
 def _texts(value: Any) -> list[str]:

@@ -154,8 +154,9 @@ def _library_errors() -> tuple[type[Exception], ...]:
     """Return the base errors of libraries that are not built on Python's own."""
     from ecgdatakit.exceptions import ECGDataKitError
     from pydicom.errors import BytesLengthException, InvalidDicomError
+    from scipy.io.matlab import MatReadError
 
-    return ECGDataKitError, BytesLengthException, InvalidDicomError
+    return ECGDataKitError, BytesLengthException, InvalidDicomError, MatReadError
 
 
 def _unknown(parts: Sequence[Part]) -> str:

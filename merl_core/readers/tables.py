@@ -17,6 +17,7 @@ from merl_core.readers.assembly import (
     Findings,
     assemble,
     check_count,
+    chest_leads,
     millivolts_per,
     typical_span,
     usual_rate,
@@ -25,16 +26,23 @@ from merl_core.records import STANDARD_LEADS, Record, canonical_lead
 
 ASSUMED_DURATION_S = 10.0
 EIGHT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-_TIME_UNITS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0, "us": 1e-6}
+_TIME_UNITS = {"ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "ns": 1e-9}
+_TIME_UNITS |= {"s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
 _TIME = re.compile(
-    r"(?:time|t|elapsed(?:[ _]time)?|zeit|tiempo|timestamp)[\s_]*[\[(]?"
-    r"(?P<unit>ms|us|s|secs?|seconds)?[\])]?",
+    r"(?:time|t|elapsed(?:[ _]time)?|zeit|tiempo|timestamp)(?:[\s_/]*|[\s_]in[\s_])[\[(]?"
+    r"(?P<unit>ms|msec|milliseconds|us|ns|s|secs?|seconds)?[\])]?",
     re.IGNORECASE,
+)
+_RATE_NAME = re.compile(
+    r"fs|hz|(?:sampl(?:e|ing)[ _]?)(?:rate|freq(?:uency)?)(?:[ _]?[\[(]?hz[\])]?)?", re.IGNORECASE
 )
 _INDEX = re.compile(
     r"(?:unnamed.*|index|idx|#|n|no\.?|sample(?:s|[ _-]?(?:no|number|index|#))?)?", re.I
 )
-_UNIT_SUFFIX = re.compile(r"^(?P<name>.*?)[\s_]*[\[(_ ](?P<unit>[mµμunk]?v)[\])]?$", re.IGNORECASE)
+_UNIT_SUFFIX = re.compile(
+    r"^(?P<name>.*?)[\s_]*[\[(_ /](?:in[ _])?(?P<unit>[mµμun]?v|(?:micro|milli)volts?)[\])]?$",
+    re.IGNORECASE,
+)
 _NAMED_RATE = re.compile(r"(?<![\d.])(\d{2,5})[ _-]?hz", re.IGNORECASE)
 _MICROVOLT_SPAN = (15.0, 15_000.0)
 _MILLIVOLT_SPAN = (0.02, 15.0)
@@ -56,6 +64,8 @@ class Table:
     """Of the columns (or of the leads), empty if the file gives none."""
     fs: float | None = None
     unit: str = ""
+    step_mv: float | None = None
+    """Of whole numbers without a unit."""
 
 
 def table_to_record(table: Table, format_name: str, findings: Findings, hint: str = "") -> Record:
@@ -79,7 +89,13 @@ def table_to_record(table: Table, format_name: str, findings: Findings, hint: st
     signal, names, fs = _without_time(signal, names, table.fs, findings)
     signal, names, unit = _named_leads(signal, names, table.unit, findings)
     rate = fs or table.fs or _assumed_rate(signal.shape[1], hint, findings)
-    scale = _scale(signal, unit, findings)
+    if table.step_mv and not unit and np.array_equal(signal, np.rint(signal), equal_nan=True):
+        findings.warn(
+            "gain_applied", f"whole numbers read as {table.step_mv:g} mV each, as the file says"
+        )
+        scale = table.step_mv
+    else:
+        scale = _scale(signal, unit, findings)
     return assemble(signal * scale, names, rate, format_name, findings)
 
 
@@ -98,15 +114,19 @@ def _leads_first(
 def _without_time(
     signal: NDArray[np.float64], names: list[str], fs: float | None, findings: Findings
 ) -> tuple[NDArray[np.float64], list[str], float | None]:
-    """Take out time and index columns; return the rate that the time column tells."""
+    """Take out columns of time, index and rate; return the rate that they tell."""
     if len(signal) < 2 or signal.shape[1] < 3:
         return signal, names, fs
     keep = list(range(len(signal)))
     rate = fs
-    for row in (0, 1):
-        if row >= len(signal) or not _is_ramp(signal[row]):
+    named = [name.strip() for name in names] if len(names) == len(signal) else [""] * len(signal)
+    for row, name in enumerate(named):
+        if _RATE_NAME.fullmatch(name) and np.ptp(signal[row]) == 0:
+            rate = rate or float(signal[row, 0])
+            keep.remove(row)
             continue
-        name = names[row].strip() if row < len(names) else ""
+        if not (row < 2 or (name and _TIME.fullmatch(name))) or not _is_ramp(signal[row]):
+            continue
         time = _TIME.fullmatch(name)
         if time and name:
             rate = rate or _rate_of(
@@ -142,6 +162,7 @@ def _named_leads(
 ) -> tuple[NDArray[np.float64], list[str], str]:
     """Return the rows that are leads, their names, and the unit if the names give one."""
     if len(names) == len(signal) and not _only_counts(names):
+        names = chest_leads(names, findings)
         cleaned = []
         for name in names:
             suffix = _UNIT_SUFFIX.match(name.strip())
@@ -202,6 +223,15 @@ def _scale(signal: NDArray[np.float64], unit: str, findings: Findings) -> float:
             msg = f"unit {unit!r} is not one of mV, uV, V"
             raise InvalidRecordError(msg, code="unknown_unit")
         return stated
+    return assumed_scale(signal, findings)
+
+
+def assumed_scale(signal: NDArray[np.float64], findings: Findings) -> float:
+    """Return the factor to millivolts that the amplitude of (L, T) suggests, with a warning.
+
+    Raises:
+        InvalidRecordError: It fits neither mV, uV nor V (`unknown_unit`).
+    """
     span = typical_span(signal)
     for (low, high), factor, word in _SPANS:
         if low <= span < high:

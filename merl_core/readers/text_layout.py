@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from merl_core.readers.assembly import millivolts_per, usual_rate
+from merl_core.readers.upload import wide_encoding
 
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?"
 _MISSING = r"(?:nan|na|n/a|null|none|-|-?inf)?"
@@ -26,11 +27,23 @@ _INTERVAL = re.compile(
 )
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _UNIT = re.compile(
-    r"(?<![a-z])(?:units?|einheit|unidad(?:es)?)[\s\"]*[:=,;\t ][\s\"]*(?P<value>[mµμunk]?v)\b",
+    r"(?<![a-z])(?:units?|einheit|unidad(?:es)?)[\s\"]*[:=,;\t ][\s\"]*"
+    r"(?P<value>[mµμun]?v|(?:micro|milli)volts?)\b",
+    re.IGNORECASE,
+)
+_GAIN = re.compile(
+    r"(?<![a-z])gain[\s\"]*[:=,;\t ][\s\"]*(?P<value>\d+(?:\.\d+)?)\s*"
+    r"(?:adu|lsbs?|units?|counts?|bits?|digits?)?\s*(?:/|per)\s*mv\b",
+    re.IGNORECASE,
+)
+_STEP = re.compile(
+    r"(?<![a-z])(?:resolution|lsb|auflösung|resolución)[\s\"]*[:=,;\t ][\s\"]*"
+    r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>[mµμun]v)\b",
     re.IGNORECASE,
 )
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 """A number whose commas group digits by three; `0,123` is none."""
+_CONTROL = bytes(set(range(32)) - set(range(9, 14)))
 _MIN_SAMPLES_IN_ROW = 20
 _MIN_COUNTED = 8
 _MAX_TEXTS = 3
@@ -51,6 +64,8 @@ class TextLayout:
     names: list[str] = field(default_factory=list)
     fs: float | None = None
     unit: str = ""
+    step_mv: float | None = None
+    """Of whole numbers, where a remark states a gain or a resolution."""
     texts: tuple[int, ...] = ()
     """Columns that hold words."""
 
@@ -76,6 +91,13 @@ def find_layout(lines: Sequence[str]) -> TextLayout | None:
         _read_preamble(layout, lines[:first_row])
         return layout
     return None
+
+
+def is_text(head: bytes) -> bool:
+    """Return True for bytes that may begin a text: no control characters, or UTF-16."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or wide_encoding(head):
+        return True
+    return len(head.translate(None, _CONTROL)) == len(head)
 
 
 def split(line: str, delimiter: str) -> list[str]:
@@ -146,6 +168,14 @@ def _stated_rate(line: str) -> float | None:
     return usual_rate(1 / (float(interval["value"]) * _SECONDS[unit]))
 
 
+def _stated_step(line: str) -> float | None:
+    """Return the millivolts of one unit that a remark states, as units per mV or mV per unit."""
+    gain, step = _GAIN.search(line), _STEP.search(line)
+    if gain and float(gain["value"]):
+        return 1 / float(gain["value"])
+    return float(step["value"]) * (millivolts_per(step["unit"]) or 0.0) if step else None
+
+
 def _read_preamble(layout: TextLayout, lines: Sequence[str]) -> None:
     """Take rate, unit and column names from the lines before the numbers."""
     for line in lines:
@@ -153,6 +183,7 @@ def _read_preamble(layout: TextLayout, lines: Sequence[str]) -> None:
         unit = _UNIT.search(line)
         if unit:
             layout.unit = unit["value"]
+        layout.step_mv = _stated_step(line) or layout.step_mv
     for line in reversed(lines):
         cells = [cell.strip().strip("\"'") for cell in split(line.lstrip("#% "), layout.delimiter)]
         if layout.delimiter == " " and len(cells) != layout.width:

@@ -70,7 +70,13 @@ class Part:
 
     @cached_property
     def text(self) -> str:
-        """The content as text; UTF-8 or UTF-16 where marked or valid, else Latin-1."""
+        """The content as text; UTF-8 or UTF-16 where marked or valid, else Latin-1.
+
+        The minus sign of typesetting comes back as the hyphen that numbers are written with.
+        """
+        return self._decoded().replace("\N{MINUS SIGN}", "-")
+
+    def _decoded(self) -> str:
         if self.content.startswith((b"\xff\xfe", b"\xfe\xff")):
             return self.content.decode("utf-16", errors="replace")
         wide = wide_encoding(self.head)

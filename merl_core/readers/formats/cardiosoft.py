@@ -9,7 +9,13 @@ from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
-from merl_core.readers.assembly import Findings, assemble, check_count, clean_statements
+from merl_core.readers.assembly import (
+    Findings,
+    assemble,
+    averages_only,
+    check_count,
+    clean_statements,
+)
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
 from merl_core.records import DeviceReport, Record
@@ -83,6 +89,8 @@ def _strip(root: Element, findings: Findings) -> Element:
         for element in outer.iter()
         if element.tag in ("StripData", "Strip") and element.find("WaveformData") is not None
     ]
+    if not strips and root.find(".//MedianSamples/WaveformData") is not None:
+        raise averages_only("CardioSoft file")
     if not strips:
         msg = "the CardioSoft file holds no StripData with waveforms (full disclosure is not read)"
         raise InvalidRecordError(msg, code="no_signal")

@@ -11,13 +11,12 @@ from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
 from merl_core.readers.registry import Format
 from merl_core.readers.tables import Table, table_to_record
-from merl_core.readers.text_layout import THOUSANDS, TextLayout, find_layout, split
-from merl_core.readers.upload import Part, wide_encoding
+from merl_core.readers.text_layout import THOUSANDS, TextLayout, find_layout, is_text, split
+from merl_core.readers.upload import Part
 from merl_core.records import Record
 
 _WINDOW_BYTES = 1_000_000
 _WINDOW_LINES = 40
-_CONTROL = bytes(set(range(32)) - set(range(9, 14)))
 _WIDE = 300
 """Cells in a row from which rows are parsed one by one: pandas is slow on many columns."""
 _MAX_BAD_SHARE = 0.1
@@ -25,16 +24,10 @@ _MAX_FOOTER = 5
 
 
 def _recognises(part: Part) -> bool:
-    if not _is_text(part.head):
+    if not is_text(part.head):
         return False
     part.found["layout"] = find_layout(_first_lines(part))
     return part.found["layout"] is not None
-
-
-def _is_text(head: bytes) -> bool:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or wide_encoding(head):
-        return True
-    return len(head.translate(None, _CONTROL)) == len(head)
 
 
 def _first_lines(part: Part) -> list[str]:
@@ -66,7 +59,7 @@ def _read(part: Part) -> Record:
         findings.warn("not_numeric", f"{bad} cells that are not numbers read as not recorded")
     if len(names) not in values.shape:
         names = names[: values.shape[1]] if len(names) > values.shape[1] else []
-    table = Table(values, names, layout.fs, layout.unit)
+    table = Table(values, names, layout.fs, layout.unit, layout.step_mv)
     return table_to_record(table, "csv", findings, hint=part.name)
 
 

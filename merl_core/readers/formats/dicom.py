@@ -16,6 +16,7 @@ from merl_core.readers.assembly import (
     Findings,
     age_at,
     assemble,
+    averages_only,
     check_count,
     clean_statements,
     millivolts_per,
@@ -95,8 +96,7 @@ def _original_groups(dataset: Any, findings: Findings) -> list[Any]:
         raise InvalidRecordError(msg, code="no_signal")
     original = [g for g in groups if not _is_derived(g)]
     if not original:
-        msg = "the DICOM object holds derived waveforms only (median beats)"
-        raise InvalidRecordError(msg, code="no_signal")
+        raise averages_only("DICOM object")
     kinds = [(float(g.SamplingFrequency), int(g.NumberOfWaveformSamples)) for g in original]
     if len(set(kinds)) == 1:
         return original

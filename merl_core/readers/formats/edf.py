@@ -6,10 +6,12 @@ from typing import Any
 
 import edfio
 import numpy as np
+from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, assemble, check_count, millivolts_per
 from merl_core.readers.registry import Format
+from merl_core.readers.tables import assumed_scale
 from merl_core.readers.upload import Part
 from merl_core.records import STANDARD_LEADS, Record, canonical_lead
 
@@ -31,7 +33,8 @@ def _read(part: Part) -> Record:
         recording = read(part.content, header_encoding="latin-1")
         signals = _ecg_signals(recording, findings)
         check_count(len(signals) * len(signals[0].digital))
-        rows = np.stack([s.data * millivolts_per(s.physical_dimension) for s in signals])
+        rows = np.stack([s.data for s in signals])
+        rows *= _millivolts(signals, rows, findings)
     if part.content[192:197] in (b"EDF+D", b"BDF+D"):
         findings.warn("discontinuous", "the recording has interruptions, read without their gaps")
     return assemble(
@@ -51,11 +54,18 @@ def _label(signal: Any) -> str:
 
 
 def _ecg_signals(recording: Any, findings: Findings) -> list[Any]:
-    """Return the signals that may be ECG leads: volts, and of one rate and length."""
+    """Return the signals that may be ECG leads, of one rate and length.
+
+    They are in volts, or named as standard leads without any dimension.
+    """
     usable = [
         s
         for s in recording.signals
-        if millivolts_per(s.physical_dimension) is not None and not _OTHER_KINDS.search(s.label)
+        if not _OTHER_KINDS.search(s.label)
+        and (
+            millivolts_per(s.physical_dimension) is not None
+            or (not s.physical_dimension.strip() and canonical_lead(_label(s)) in STANDARD_LEADS)
+        )
     ]
     if not usable:
         msg = f"none of the {len(recording.signals)} signals is an ECG in a unit of voltage"
@@ -68,6 +78,18 @@ def _ecg_signals(recording: Any, findings: Findings) -> list[Any]:
     if left_out:
         findings.warn("signals_left_out", f"left out: {', '.join(left_out)[:200]}")
     return kept
+
+
+def _millivolts(
+    signals: list[Any], rows: NDArray[np.float64], findings: Findings
+) -> NDArray[np.float64]:
+    """Return what one physical unit of each signal is in mV, by its dimension or by its span."""
+    stated = [millivolts_per(s.physical_dimension) for s in signals]
+    if None in stated:
+        bare = rows[[scale is None for scale in stated]]
+        assumed = assumed_scale(bare, findings)
+        stated = [assumed if scale is None else scale for scale in stated]
+    return np.array(stated, dtype=np.float64)[:, None]
 
 
 def _start(recording: Any) -> datetime | None:

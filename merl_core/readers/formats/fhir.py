@@ -1,4 +1,6 @@
-"""FHIR R4 and R5 JSON: an ECG Observation, or a Bundle with one, whose leads are SampledData.
+"""FHIR R4 and R5: an ECG Observation, or a Bundle with one, whose leads are SampledData.
+
+JSON and NDJSON; XML is brought into the shape of the JSON first.
 
 Source: HL7 FHIR, SampledData: value = origin + data * factor; `period` in ms (R4), or `interval`
 with `intervalUnit` (R5); data may hold E (error), U and L (beyond the limits).
@@ -8,8 +10,10 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import numpy as np
+from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
@@ -26,12 +30,18 @@ from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
 from merl_core.records import DeviceReport, Record
 
+_NAMESPACE = "{http://hl7.org/fhir}"
+_XML_ROOTS = ("Bundle", "DiagnosticReport", "Observation")
+_XML_LISTS = frozenset({"coding", "component", "contained", "entry"})
+"""Elements that the reading below takes as lists, however often they occur."""
 _MARKS = tuple('"resourceType"'.encode(c) for c in ("utf-8", "utf-16-le", "utf-16-be"))
 _INTERVAL_MS = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "min": 60_000.0}
 _MAX_RESOURCES = 10_000
 
 
 def _recognises(part: Part) -> bool:
+    if part.root_tag.rpartition(":")[2] in _XML_ROOTS:
+        return b"http://hl7.org/fhir" in part.document[:4096]
     start = part.head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00")
     if not start.startswith((b"{", b"[")):
         return False
@@ -87,6 +97,8 @@ def _documents(part: Part) -> list[Any]:
     Raises:
         InvalidRecordError: It is not valid JSON.
     """
+    if part.root_tag:
+        return [_resource_of_xml(fromstring(part.document))]
     decoder = json.JSONDecoder()
     text = part.text.strip()
     documents: list[Any] = []
@@ -101,6 +113,29 @@ def _documents(part: Part) -> list[Any]:
         msg = f"{part.name!r} is not valid JSON: {reason}"
         raise InvalidRecordError(msg) from error
     return documents
+
+
+def _resource_of_xml(element: Element) -> dict[str, Any]:
+    """Return a resource as its JSON would be, numbers as texts."""
+    kind = element.tag.removeprefix(_NAMESPACE)
+    content = _value_of_xml(element)
+    return {"resourceType": kind, **(content if isinstance(content, dict) else {})}
+
+
+def _value_of_xml(element: Element) -> Any:
+    """Return a primitive's `value`, or the children by name."""
+    if not len(element):
+        return element.get("value")
+    found: dict[str, Any] = {}
+    for child in element:
+        name = child.tag.removeprefix(_NAMESPACE)
+        is_holder = name in ("contained", "resource") and len(child)
+        value = _resource_of_xml(child[0]) if is_holder else _value_of_xml(child)
+        if name in _XML_LISTS:
+            found.setdefault(name, []).append(value)
+        else:
+            found.setdefault(name, value)
+    return found
 
 
 def _resources(documents: list[Any]) -> Iterator[dict[str, Any]]:

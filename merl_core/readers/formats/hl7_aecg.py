@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 from ecgdatakit.parsing.parsers.hl7_aecg import HL7aECGParser
 
-from merl_core.readers.assembly import Findings, usual_rate
+from merl_core.readers.assembly import Findings, averages_only, usual_rate
 from merl_core.readers.ecgdatakit_adapter import parse, to_record
 from merl_core.readers.lead_codes import known_lead, lead_of_code
 from merl_core.readers.registry import Format
@@ -25,7 +25,10 @@ class _Parser(HL7aECGParser):
 
     def _select_series(self, root: Element, file_path: Path) -> tuple[Element, Element | None]:
         """Return the series with the most standard leads, the longest of them; and the beat."""
-        rhythms = [series for series in root.findall("component/series") if _is_rhythm(series)]
+        series = root.findall("component/series")
+        rhythms = [one for one in series if _is_rhythm(one)]
+        if series and not rhythms:
+            raise averages_only("annotated ECG")
         if len(rhythms) < 2:
             chosen: tuple[Element, Element | None] = super()._select_series(root, file_path)
             return chosen

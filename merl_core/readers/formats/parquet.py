@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
+from merl_core.readers.formats.long_table import long_columns, record_of_rows
 from merl_core.readers.named_arrays import named_arrays_to_record
 from merl_core.readers.registry import Format
 from merl_core.readers.tables import Table, table_to_record
@@ -17,6 +18,7 @@ from merl_core.records import Record
 
 _RATE_KEYS = (b"fs", b"sampling_rate", b"sampling_frequency", b"sample_rate")
 _UNIT_KEYS = (b"unit", b"units")
+_TICKS_PER_S = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 def _recognises(part: Part) -> bool:
@@ -35,6 +37,12 @@ def _read(part: Part) -> Record:
         raise InvalidRecordError(msg) from error
     if any(pa.types.is_list(f.type) or pa.types.is_large_list(f.type) for f in table.schema):
         return named_arrays_to_record(_nested(table), "parquet", findings, hint=part.name)
+    table = _times_as_seconds(table)
+    places = long_columns(table.column_names)
+    if places is not None:
+        lead, value = (table.column(place).to_pandas() for place in places[:2])
+        time = None if places[2] is None else table.column(places[2]).to_pandas()
+        return record_of_rows(lead, value, time, "parquet", findings, hint=part.name)
     numeric = [
         field.name
         for field in table.schema
@@ -54,6 +62,17 @@ def _read(part: Part) -> Record:
         np.stack(columns, axis=1), numeric, float(rate) if rate else None, unit.decode("latin-1")
     )
     return table_to_record(data, "parquet", findings, hint=part.name)
+
+
+def _times_as_seconds(table: pa.Table) -> pa.Table:
+    """Return the table with moments and durations as seconds from the first of each column."""
+    for place, field in enumerate(table.schema):
+        if not (pa.types.is_timestamp(field.type) or pa.types.is_duration(field.type)):
+            continue
+        ticks = table.column(place).cast(pa.int64()).to_numpy().astype(np.float64)
+        seconds = (ticks - ticks[0]) / _TICKS_PER_S[field.type.unit]
+        table = table.set_column(place, "time (s)", pa.array(seconds))
+    return table
 
 
 def _nested(table: pa.Table) -> dict[str, Any]:

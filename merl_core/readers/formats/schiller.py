@@ -12,6 +12,7 @@ from merl_core.readers.assembly import (
     Findings,
     age_at,
     assemble,
+    averages_only,
     clean_statements,
     millivolts_per,
 )
@@ -73,6 +74,8 @@ def _read(part: Part) -> Record:
 def _rhythm(root: Element) -> Element:
     waves = [w for w in root.iter("wavedata") if w.find("channel") is not None]
     rhythms = [w for w in waves if "RHYTHM" in (w.findtext("type") or "").upper()]
+    if not rhythms and any("AVERAG" in (w.findtext("type") or "").upper() for w in waves):
+        raise averages_only("Schiller file")
     if not rhythms:
         kinds = [w.findtext("type") for w in waves]
         msg = f"the Schiller file holds no rhythm, only {kinds}"

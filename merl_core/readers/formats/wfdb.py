@@ -42,6 +42,7 @@ _BYTES_PER_SAMPLE = {
 }  # fmt: skip
 _FLAC_FORMATS = (508, 516, 524)
 _SNIFFED_BYTES = 65_536
+_BOM = b"\xef\xbb\xbf"
 _MIN_SHARE = 0.5
 """Of the declared samples; a file with fewer is refused as truncated."""
 _STATEMENT_KEYS = re.compile(
@@ -60,7 +61,7 @@ class _SignalFile:
 
 
 def _lines(content: bytes) -> Iterator[str]:
-    for line in content[:2_000_000].decode("latin-1").splitlines():
+    for line in content[:2_000_000].removeprefix(_BOM).decode("latin-1").splitlines():
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             yield stripped
@@ -114,7 +115,7 @@ def _read(part: Part) -> Record:
     stem = Path(part.name).stem if part.name.endswith(".hea") else "recording"
     if not _BARE_NAME.fullmatch(stem):
         stem = "recording"
-    files = {f"{stem}.hea": part.content}
+    files = {f"{stem}.hea": part.content.removeprefix(_BOM)}
     available = _collect(part.content, part.siblings, files, findings, top=True)
     with tempfile.TemporaryDirectory(prefix="merl-") as folder:
         for name, content in files.items():

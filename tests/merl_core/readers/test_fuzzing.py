@@ -27,6 +27,12 @@ def test_a_mutated_file_is_read_or_refused(name: str) -> None:
             assert read_files(files).sig_len > 0
 
 
+def test_a_matlab_file_of_its_first_words_alone_is_refused() -> None:
+    with pytest.raises(InvalidRecordError) as caught:
+        read_files({"a.mat": b"MATLAB 5.0 MAT-file"})
+    assert caught.value.code == "broken_file"
+
+
 @pytest.mark.slow
 def test_three_hundred_mutations_leave_no_child_dead() -> None:
     answers = fuzz(300, seed=11, keep=None)

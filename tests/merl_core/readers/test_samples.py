@@ -1,15 +1,19 @@
 """Real and constructed files of every format: one recording, one answer."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from api.errors import problem_of
+from merl_core.engine import EncodedRecord, Engine
 from merl_core.errors import InvalidRecordError
 from merl_core.readers import read_record
-from merl_core.records import STANDARD_LEADS, select_leads
+from merl_core.readers.pool import ReaderPool
+from merl_core.records import STANDARD_LEADS, Record, select_leads
 
 CONSTRUCTED = {
     "bdf/e07500_uV.bdf": 0.1,
@@ -73,6 +77,57 @@ def test_every_container_of_one_recording_reads_the_same(
     assert worst <= CONSTRUCTED[name] + 0.01
 
 
+PROMPTS = {
+    text: text
+    for text in (
+        "left bundle branch block", "right bundle branch block", "atrial fibrillation",
+        "normal ECG", "anterior myocardial infarction", "left ventricular hypertrophy",
+        "sinus bradycardia", "premature ventricular contraction", "ST depression",
+        "first degree AV block",
+    )
+}  # fmt: skip
+TWINS = (
+    "scp/ecgtoolkit_Example.scp",
+    "dicom/ecgtoolkit_Example.dcm",
+    "hl7_aecg/fda_hl7_example_aecg.xml",
+)
+"""One real recording in three containers."""
+
+
+def scores_of(records: Sequence[Record]) -> NDArray[np.float64]:
+    """Return the scores of the bundled model, a row a record."""
+    engine = Engine("merl-base", "cpu")
+    prepared = [engine.prepare(record) for record in records]
+    features = engine.encode_windows(np.concatenate([windows for windows, _ in prepared]))
+    assert len(features) == len(records)
+    rows = [engine.score(EncodedRecord(row[None], ()), PROMPTS).scores for row in features]
+    return np.array([[item.score for item in row] for row in rows])
+
+
+@pytest.mark.slow
+def test_every_container_of_one_recording_gets_the_same_scores(
+    shared: Path, reference: tuple[NDArray[np.float32], list[str]]
+) -> None:
+    signal, leads = reference
+    folder = shared / "data/formats/_constructed"
+    names = (*CONSTRUCTED, "tabular/e07500_1000Hz.csv")
+    records = [read_record(folder / name) for name in names]
+    records += [read_record(shared / "data/formats" / name) for name in TWINS]
+    expected, *rest = scores_of([Record(signal.copy(), tuple(leads), 500.0), *records])
+    worst = dict(zip(names, np.abs(np.array(rest[:-3]) - expected).max(axis=1), strict=True))
+    assert {name: apart for name, apart in worst.items() if apart > 1e-3} == {}
+    np.testing.assert_allclose(rest[-2:], [rest[-3]] * 2, atol=1e-3)
+
+
+def test_a_table_at_twice_the_rate_is_the_reference_between_its_samples(
+    shared: Path, reference: tuple[NDArray[np.float32], list[str]]
+) -> None:
+    signal, leads = reference
+    record = read_record(shared / "data/formats/_constructed/tabular/e07500_1000Hz.csv")
+    assert record.fs == 1000
+    assert np.abs(select_leads(record, leads)[:, ::2] - signal)[:, 50:-50].max() < 0.03
+
+
 INVALID = {
     "empty.bin": "unknown_format",
     "npy_declares_8TiB.npy": "truncated_file",
@@ -89,6 +144,15 @@ def test_a_hostile_or_broken_file_is_refused_with_its_code(name: str, shared: Pa
     with pytest.raises(InvalidRecordError) as caught:
         read_record(shared / "data/formats/_invalid" / name)
     assert caught.value.code == INVALID[name]
+
+
+def test_hostile_files_are_refused_in_little_memory(shared: Path) -> None:
+    with ReaderPool(memory_mb=150) as pool:
+        for name, code in INVALID.items():
+            with pytest.raises(InvalidRecordError) as caught:
+                pool.read_paths(shared / "data/formats/_invalid" / name)
+            assert caught.value.code == code, name
+            assert problem_of(caught.value)[1].status == (415 if code == "unknown_format" else 422)
 
 
 REAL = {
@@ -114,9 +178,7 @@ def test_a_real_file_is_read_as_what_it_is(name: str, shared: Path) -> None:
 
 
 def test_one_recording_in_scp_dicom_and_hl7_reads_the_same(shared: Path) -> None:
-    names = ("scp/ecgtoolkit_Example.scp", "dicom/ecgtoolkit_Example.dcm",
-             "hl7_aecg/fda_hl7_example_aecg.xml")  # fmt: skip
-    records = [read_record(shared / "data/formats" / name) for name in names]
+    records = [read_record(shared / "data/formats" / name) for name in TWINS]
     first, *others = [select_leads(record, STANDARD_LEADS) for record in records]
     for record, other in zip(records[1:], others, strict=True):
         assert np.nanmax(np.abs(first - other)) * 1000 <= 0.01, record.format

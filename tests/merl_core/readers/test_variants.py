@@ -1,0 +1,263 @@
+"""What the same formats look like in the wild: other units, names and layouts, averages alone."""
+
+import io
+import json
+import re
+import struct
+from collections.abc import Callable
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import ecg_files
+from benchmarks.ecg_files import LEADS, microvolts
+from merl_core.errors import InvalidRecordError
+from merl_core.readers import read_files
+from merl_core.records import Record, select_leads
+
+FS = 250
+UV = microvolts(FS, 10)
+MV = UV / 1000
+TIMES = np.arange(UV.shape[1]) / FS
+
+
+def read(content: str | bytes, name: str = "ecg.bin") -> Record:
+    return read_files({name: content if isinstance(content, bytes) else content.encode()})
+
+
+def codes(record: Record) -> set[str]:
+    return {warning.code for warning in record.warnings}
+
+
+def refusal(content: str | bytes) -> tuple[str, str]:
+    with pytest.raises(InvalidRecordError) as caught:
+        read(content)
+    return caught.value.code, str(caught.value)
+
+
+def assert_same(record: Record, atol_mv: float = 1e-5) -> None:
+    assert record.fs == FS
+    np.testing.assert_allclose(select_leads(record, LEADS), MV, atol=atol_mv)
+
+
+def table(names: list[str], columns: np.ndarray, separator: str = ",") -> str:
+    rows = [separator.join(map(str, row)) for row in columns.T.tolist()]
+    return "\n".join([separator.join(names), *rows])
+
+
+# --- only averages
+
+
+def without(pattern: str, text: bytes, new: str = "") -> bytes:
+    return re.sub(pattern, new, text.decode("latin-1"), flags=re.DOTALL).encode("latin-1")
+
+
+AVERAGES: dict[str, Callable[[], bytes]] = {
+    "muse": lambda: without(
+        r"<Waveform><WaveformType>Rhythm.*?</Waveform>", ecg_files.ge_muse(UV, FS)
+    ),
+    "cardiosoft": lambda: without(r"<StripData>.*</StripData>", ecg_files.cardiosoft(UV, FS)),
+    "schiller": lambda: without("ECG_RHYTHMS", ecg_files.schiller(UV, FS), "ECG_AVERAGES"),
+    "aecg": lambda: without('"RHYTHM"', ecg_files.hl7_aecg(UV, FS), '"REPRESENTATIVE_BEAT"'),
+}
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_a_file_with_averages_alone_is_refused_as_such(name: str) -> None:
+    code, message = refusal(AVERAGES[name]())
+    assert code == "averages_only"
+    assert "median beats" in message
+
+
+def test_a_muse_file_without_any_waveform_has_no_signal() -> None:
+    assert refusal(without(r"<Waveform>.*</Waveform>", ecg_files.ge_muse(UV, FS)))[0] == "no_signal"
+
+
+# --- units and names
+
+
+def test_a_muse_file_without_the_word_microvolts_is_read_with_a_warning() -> None:
+    content = ecg_files.ge_muse(UV, FS).replace(b"PerBit>1<", b"PerBit>0.5<")
+    record = read(without(r"<LeadAmplitudeUnits>\w+</LeadAmplitudeUnits>", content))
+    assert "unit_assumed" in codes(record)
+    np.testing.assert_allclose(record.signal[0], MV[0] / 2, atol=1e-5)
+
+
+def test_an_edf_without_a_dimension_takes_the_one_that_its_span_suggests() -> None:
+    content = ecg_files.edf(UV, FS).replace(b"uV      ", b"        ")
+    record = read(content)
+    assert_same(record)
+    assert "unit_assumed" in codes(record)
+
+
+def test_an_ishne_file_of_twelve_unknown_leads_has_the_standard_order() -> None:
+    content = bytearray(ecg_files.ishne(UV, FS))
+    struct.pack_into("<12h", content, 158, *[0] * 12)
+    record = read(bytes(content))
+    assert_same(record)
+    assert "leads_assumed" in codes(record)
+
+
+@pytest.mark.parametrize("suffix", ["/uV", " in uV", " [microvolts]", "_uV", " (µV)"])
+def test_a_unit_may_follow_a_lead_in_many_ways(suffix: str) -> None:
+    names = [f"{lead}{suffix}" for lead in reversed(LEADS)]
+    record = read("# fs: 250\n" + table(names, UV[::-1]))
+    assert_same(record)
+    assert not codes(record)
+
+
+def test_chest_leads_may_be_named_as_electrodes() -> None:
+    names = [lead.replace("V", "C") if lead.startswith("V") else lead for lead in LEADS]
+    record = read(table(names, MV))
+    assert_same(record)
+    assert "leads_assumed" in codes(record)
+
+
+def test_electrodes_of_an_eeg_are_no_chest_leads() -> None:
+    record = read("# fs: 250\n" + table(["I", "II", "C3", "C4"], MV[:4]))
+    assert "V3" not in record.leads
+
+
+@pytest.mark.parametrize(
+    "remark", ["gain: 200 adu/mV", "Gain = 200 per mV", "resolution: 5 uV/LSB", "LSB; 5 µV"]
+)
+def test_a_stated_gain_applies_to_whole_numbers(remark: str) -> None:
+    record = read(f"# fs: 250\n# {remark}\n" + table(list(LEADS), np.rint(MV * 200).astype(int)))
+    assert_same(record, 0.0026)
+    assert codes(record) == {"gain_applied"}
+
+
+def test_a_stated_gain_does_not_apply_to_millivolts() -> None:
+    record = read("# fs: 250\n# gain: 200 adu/mV\n" + table(list(LEADS), MV))
+    assert_same(record)
+
+
+@pytest.mark.parametrize(("name", "factor"), [("time_ns", 1e9), ("time/ms", 1e3), ("t in us", 1e6)])
+def test_a_time_column_is_read_in_its_unit(name: str, factor: float) -> None:
+    record = read(table([name, *LEADS], np.vstack([TIMES * factor, MV])))
+    assert_same(record)
+    assert "rate_assumed" not in codes(record)
+
+
+def test_a_time_column_may_stand_anywhere() -> None:
+    record = read(table([*LEADS, "time (s)"], np.vstack([MV, TIMES])))
+    assert_same(record)
+    assert codes(record) == {"unit_assumed"}
+
+
+def test_a_column_may_tell_the_rate() -> None:
+    record = read(table([*LEADS, "fs"], np.vstack([MV[:, :1000], np.full(1000, FS)])))
+    assert (record.fs, len(record.leads), record.sig_len) == (FS, 12, 1000)
+
+
+def test_the_minus_of_typesetting_is_a_minus() -> None:
+    assert_same(read(table(list(LEADS), MV).replace("-", "\N{MINUS SIGN}")))
+
+
+def test_a_header_of_wfdb_may_begin_with_a_byte_order_mark() -> None:
+    files = ecg_files.wfdb_files(UV, FS, "16")
+    marked = {k: (b"\xef\xbb\xbf" + v if k.endswith(".hea") else v) for k, v in files.items()}
+    assert_same(read_files(marked))
+
+
+def test_gains_of_each_lead_are_applied() -> None:
+    gains = np.full(12, 200.0)
+    gains[6:] = 400.0
+    out = io.BytesIO()
+    np.savez(out, ecg=np.rint(MV * gains[:, None]).astype(np.int16), gain=gains, fs=FS)
+    record = read(out.getvalue())
+    assert_same(record, 0.0026)
+    assert "gain_applied" in codes(record)
+
+
+def test_one_signal_without_a_name_is_refused_as_such() -> None:
+    out = io.BytesIO()
+    np.save(out, MV[0])
+    code, message = refusal(out.getvalue())
+    assert code == "unknown_leads"
+    assert "one signal of 2500 samples" in message
+
+
+# --- normalised signals
+
+
+@pytest.mark.parametrize(
+    "normalised",
+    [
+        (MV - MV.mean(1, keepdims=True)) / MV.std(1, keepdims=True),
+        (MV - MV.min(1, keepdims=True)) / np.ptp(MV, axis=1, keepdims=True),
+        (MV - MV.min()) / np.ptp(MV),
+    ],
+    ids=["z-scores", "a range a lead", "one range"],
+)
+def test_a_signal_without_its_voltages_is_pointed_out(normalised: np.ndarray) -> None:
+    assert "normalised" in codes(read(table(list(LEADS), normalised)))
+    assert "normalised" not in codes(read(table(list(LEADS), MV)))
+
+
+# --- a row for each lead and time
+
+
+def long_rows(separator: str = ",", point: str = ".", *, by_lead: bool = False) -> str:
+    pairs = [(i, j) for i in range(12) for j in range(2500)]
+    pairs = pairs if by_lead else sorted(pairs, key=lambda pair: pair[1])
+    rows = [f"{TIMES[j]:.3f}{separator}{LEADS[i]}{separator}{MV[i, j]}" for i, j in pairs]
+    return "\n".join(rows).replace(".", point)
+
+
+def test_a_row_for_each_lead_and_time_is_a_table() -> None:
+    assert_same(read("time,lead,value\n" + long_rows()))
+    assert_same(read("time (s),lead,value_mV\n" + long_rows(by_lead=True)))
+    assert_same(read("Zeit;Ableitung;Wert\n" + long_rows(";", ",")))
+
+
+def test_rows_of_parquet_may_be_a_lead_and_time_too() -> None:
+    frame = pd.DataFrame(
+        {
+            "time": pd.Timestamp("2024-01-02") + pd.to_timedelta(np.repeat(TIMES, 12), unit="s"),
+            "lead": list(LEADS) * 2500,
+            "value": MV.T.ravel(),
+        }
+    )
+    out = io.BytesIO()
+    frame.to_parquet(out)
+    assert_same(read(out.getvalue()))
+
+
+def test_leads_that_do_not_share_their_times_are_refused_by_name() -> None:
+    text = "time,lead,value\n" + long_rows()
+    code, message = refusal(text.rpartition("\n")[0])
+    assert code == "broken_file"
+    assert "'V6': 2499" in message
+
+
+# --- FHIR in XML
+
+
+def as_xml(value: object, name: str, parent: Element | None = None) -> Element:
+    """Return JSON of FHIR as its XML."""
+    element = Element(name) if parent is None else SubElement(parent, name)
+    if not isinstance(value, dict):
+        element.set("value", str(value))
+        return element
+    for key, item in value.items():
+        for one in item if isinstance(item, list) else [item]:
+            if key == "resource":
+                as_xml(one, str(one["resourceType"]), SubElement(element, "resource"))
+            elif key != "resourceType":
+                as_xml(one, key, element)
+    return element
+
+
+def test_a_bundle_in_xml_is_what_it_is_in_json() -> None:
+    document = json.loads(ecg_files.fhir(UV, FS))
+    root = as_xml(document, "Bundle")
+    root.set("xmlns", "http://hl7.org/fhir")
+    record = read(tostring(root), "bundle.xml")
+    assert_same(record)
+    assert (record.format, record.age_years, record.sex) == ("fhir", 60, "F")
+    observation = as_xml(document["entry"][1]["resource"], "Observation")
+    observation.set("xmlns", "http://hl7.org/fhir")
+    assert_same(read(tostring(observation)))
