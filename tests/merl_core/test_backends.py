@@ -90,6 +90,23 @@ def test_the_papers_encoders_run_in_openvino(name: str) -> None:
     np.testing.assert_allclose(make_backend("openvino-float32", paper, CPU)(x), expected, atol=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # a C++ compiler's work, on a busy machine
+# torch's own compiler makes script methods while it is imported.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
+@pytest.mark.parametrize("name", ["merl-base", "resnet18"])
+def test_the_compiled_forward_gives_the_plain_features(name: str) -> None:
+    torch.manual_seed(0)
+    config = load_checkpoint(name).config.model if name == "merl-base" else paper_config(name)
+    chosen = build_model(config).eval()
+    n_samples = config.signal.sig_len
+    x = np.random.default_rng(0).random((5, 12, n_samples)).astype(np.float32)
+    compiled = make_backend("torch-compile", chosen, CPU)
+    for part in (x, x[:2]):
+        expected = make_backend("torch-float32", chosen, CPU)(part)
+        np.testing.assert_allclose(compiled(part), expected, atol=1e-4)
+
+
 def test_the_engine_runs_the_backend_that_it_is_given(tiny_checkpoint: Path) -> None:
     pytest.importorskip("openvino")
     plain, fast = (
