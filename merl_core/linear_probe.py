@@ -98,11 +98,11 @@ def probe(
         runs.append(
             {"share": share, "seed": seed, "n_train": len(rows)}
             | chosen
-            | _measure(labels, test, y_score, n_bootstraps)
+            | measure(labels, test.y_true, test.patients, y_score, n_bootstraps)
         )
         if on_progress is not None:
             on_progress(len(runs), len(plan))
-    return {"recipe": recipe, "runs": runs, "shares": [_joined(runs, share) for share in shares]}
+    return {"recipe": recipe, "runs": runs, "shares": [joined(runs, share) for share in shares]}
 
 
 def stratified_share(y_true: Floats, share: float, seed: int) -> NDArray[np.intp]:
@@ -217,12 +217,25 @@ def _probe_paper(
     return y_score, {"chosen_on": "test, best of 100 epochs"}
 
 
-def _measure(
-    labels: Sequence[str], test: ProbeData, y_score: Floats, n_bootstraps: int
+def measure(
+    labels: Sequence[str],
+    y_true: Floats,
+    patients: Sequence[str],
+    y_score: Floats,
+    n_bootstraps: int,
 ) -> dict[str, Any]:
-    values = auroc(test.y_true, y_score)
+    """Return macro and per-class AUROC with intervals over patients, for a run's result.
+
+    Args:
+        labels: The C classes; those without positives or negatives are named and left out.
+        y_true: Shape (N, C).
+        patients: Of the N records.
+        y_score: Shape (N, C).
+        n_bootstraps: Samples for the intervals.
+    """
+    values = auroc(y_true, y_score)
     defined = ~np.isnan(values)
-    sample = bootstrap(test.y_true, y_score, groups=test.patients, n_bootstraps=n_bootstraps).auroc
+    sample = bootstrap(y_true, y_score, groups=patients, n_bootstraps=n_bootstraps).auroc
     bounds = interval(sample)
     return {
         "macro_auroc": float(values[defined].mean()) if defined.any() else None,
@@ -234,7 +247,7 @@ def _measure(
                 "label": label,
                 "auroc": float(values[c]),
                 "auroc_ci": [float(bound) for bound in bounds[c]],
-                "n_positive": int((test.y_true[:, c] == 1).sum()),
+                "n_positive": int((y_true[:, c] == 1).sum()),
             }
             for c, label in enumerate(labels)
             if defined[c]
@@ -243,7 +256,7 @@ def _measure(
     }
 
 
-def _joined(runs: Sequence[dict[str, Any]], share: float) -> dict[str, Any]:
+def joined(runs: Sequence[dict[str, Any]], share: float) -> dict[str, Any]:
     """Return the mean of a share's runs, and the widest of their intervals' ends."""
     chosen = [run for run in runs if run["share"] == share and run["macro_auroc"] is not None]
     values = [run["macro_auroc"] for run in chosen]

@@ -1,6 +1,7 @@
 """The two towers: ECG and text into one space, the paper's and our own by configuration alone."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, Final, Literal, Self
 
 import torch
@@ -25,6 +26,7 @@ MERL_LEADS: Final = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V
 """Order of MIMIC-IV-ECG, and so of the paper's weights: aVF before aVL."""
 
 _DEAD_SPREAD: Final = 1e-6
+_NOT_OF_THE_ECG: Final = ("linear1", "linear2", "proj_t", "text_dropout")
 
 
 class _Strict(BaseModel):
@@ -203,6 +205,12 @@ class MerlModel(nn.Module):
             self.context = TimeContext(encoder.n_out, width) if width else nn.Identity()
             self.pool = StatisticsPool(encoder.n_out, embed_dim, ecg.n_heads, ecg.dropout)
         return embed_dim
+
+    def ecg_parameters(self) -> Iterator[nn.Parameter]:
+        """Return the parameters that `project_ecg` uses: those of the encoder and its head."""
+        for name, part in self.named_children():
+            if name not in _NOT_OF_THE_ECG:
+                yield from part.parameters()
 
     def project_ecg(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pooled and the projected ECG feature of windows (B, L, T).

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,6 +37,7 @@ from merl_core.training_data import (
     rarity_weights,
     real_examples,
     simulated_examples,
+    some_patients,
 )
 from merl_core.training_texts import TextPool, compose_texts
 
@@ -59,6 +60,8 @@ class TrainConfig(BaseModel):
     start_from: str | None = None
     """Folder or bundled name of the checkpoint whose members' weights training begins with."""
     use_real: bool = True
+    n_real: int | None = Field(default=None, gt=0)
+    """At most so many real recordings, those of patients drawn by the seed; None for all."""
     n_simulated: int = 40_000
     batch_size: int = 96
     real_share: float = 0.5
@@ -137,7 +140,10 @@ def load_corpus(config: TrainConfig, data: Path | None, cache: Path | None) -> C
         if data is None:
             msg = f"recipe {config.name!r} trains on real recordings: name their folder with --data"
             raise MerlError(msg)
-        real = real_examples(load_real(data, TRAINING_FOLDS), vocabulary)
+        found = load_real(data, TRAINING_FOLDS)
+        if config.n_real is not None:
+            found = some_patients(found, config.n_real, config.seed)
+        real = real_examples(found, vocabulary)
     simulated = None
     if config.n_simulated:
         simulated = simulated_examples(config.n_simulated, 1000 * config.seed + 1, vocabulary)

@@ -73,6 +73,14 @@ def load_real(folder: Path, folds: range | list[int]) -> PtbXl:
     return concatenate(parts)
 
 
+def some_patients(data: PtbXl, n_records: int, seed: int) -> PtbXl:
+    """Return up to `n_records` recordings, all those of patients drawn by the seed."""
+    order = np.random.default_rng(seed).permutation(np.unique(data.patient_ids))
+    counts = np.array([np.count_nonzero(data.patient_ids == patient) for patient in order])
+    chosen = order[np.cumsum(counts) <= n_records]
+    return data.select(np.isin(data.patient_ids, chosen))
+
+
 def real_examples(data: PtbXl, vocabulary: Vocabulary) -> Examples:
     """Return training examples of real recordings."""
     return Examples(
