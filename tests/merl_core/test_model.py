@@ -1,15 +1,19 @@
 import json
+import math
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from merl_core.losses import clip_loss
 from merl_core.model import EcgConfig, MerlModel, ModelConfig, TextConfig, paper_config
 from merl_core.preprocess import merl_minmax
+from merl_core.training.validation import retrieval
 
 PAPER_MODELS = [
     "resnet18",
@@ -49,40 +53,93 @@ def draws(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
+UNUSED = ("ecg_encoder.linear.weight", "ecg_encoder.linear.bias")
+"""A classifier of ten classes, left over in the paper's residual networks."""
+INPUT = draws(7, (3, 12, 5000))
+
+
 def reference_model(name: str, keys: dict[str, list[int]]) -> MerlModel:
     model = MerlModel(paper_config(name)).eval()
     state = model.state_dict()
-    unused = {"ecg_encoder.linear.weight", "ecg_encoder.linear.bias"}
-    assert set(keys) - unused == set(state) - {"logit_scale"}
-    for key, shape in keys.items():
-        if key not in unused:
-            assert tuple(state[key].shape) == tuple(shape), key
-            state[key] = formula(key, tuple(shape))
+    state |= {key: formula(key, tuple(shape)) for key, shape in keys.items() if key not in UNUSED}
     model.load_state_dict(state)
     return model
 
 
-@pytest.mark.parametrize("name", PAPER_MODELS)
-def test_the_papers_encoder_gives_the_reference_outputs(golden: dict[str, Any], name: str) -> None:
-    reference = golden["models"][name]
-    model = reference_model(name, reference["keys"])
+@dataclass(frozen=True)
+class Paper:
+    """One of the paper's models with the weights of the formula, and what both give."""
+
+    model: MerlModel
+    reference: dict[str, Any]
+    encoder_output: torch.Tensor
+    pooled: torch.Tensor
+    projected: torch.Tensor
+
+
+@pytest.fixture(scope="module", params=PAPER_MODELS)
+def paper(request: pytest.FixtureRequest, golden: dict[str, Any]) -> Paper:
+    reference = golden["models"][request.param]
+    model = reference_model(request.param, reference["keys"])
+    seen: list[torch.Tensor] = []
+    hook = model.ecg_encoder.register_forward_hook(lambda _module, _x, output: seen.append(output))
     with torch.inference_mode():
-        pooled, projected = model.project_ecg(draws(7, (3, 12, 5000)))
-        one, two = model.uma_views(pooled)
-        text = model.proj_t(draws(8, (4, 768)))
-    for found, key in (
-        (projected, "ecg_embedding"),
-        (text[:, :32], "text_projection"),
-        (one[:, :16], "uma_view1"),
-        (two[:, :16], "uma_view2"),
-    ):
-        expected = torch.tensor(reference[key])
-        torch.testing.assert_close(found[:, : expected.shape[1]], expected, atol=1e-4, rtol=1e-4)
+        pooled, projected = model.project_ecg(INPUT)
+    hook.remove()
+    return Paper(model, reference, seen[0], pooled, projected)
 
 
-def test_the_loss_equals_the_reference(golden: dict[str, Any]) -> None:
-    loss = clip_loss(draws(9, (6, 256)), draws(10, (6, 256)), 1 / 0.07)
-    assert float(loss) == pytest.approx(golden["loss"]["clip_loss"], abs=1e-4)
+def agree(found: torch.Tensor, expected: list[Any]) -> None:
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=1e-4)
+
+
+def test_the_papers_model_has_the_reference_tensors_but_for_what_it_never_uses(
+    paper: Paper,
+) -> None:
+    keys, state = paper.reference["keys"], paper.model.state_dict()
+    shapes = {name: list(value.shape) for name, value in state.items() if name != "logit_scale"}
+    assert shapes == {name: shape for name, shape in keys.items() if name not in UNUSED}
+    unused = sum(math.prod(shape) for name, shape in keys.items() if name in UNUSED)
+    n_ours = sum(p.numel() for p in paper.model.parameters()) - 1  # the temperature
+    assert n_ours + unused == paper.reference["n_parameters"]
+
+
+def test_the_papers_encoder_gives_the_reference_output(paper: Paper) -> None:
+    found = paper.encoder_output
+    assert list(found.shape) == paper.reference["encoder_output_shape"]
+    for value, name in ((found.mean(), "mean"), (found.std(), "std")):
+        expected = paper.reference[f"encoder_output_{name}"]
+        assert float(value) == pytest.approx(expected, abs=1e-4, rel=1e-4)
+
+
+def test_the_papers_model_gives_the_reference_features_texts_and_views(paper: Paper) -> None:
+    reference = paper.reference
+    with torch.inference_mode():
+        one, two = paper.model.uma_views(paper.pooled)
+        text = paper.model.project_text(draws(8, (4, 768)))
+    agree(paper.projected, reference["ecg_embedding"])
+    agree(text[:, :32], reference["text_projection"])
+    agree(one[:, :16], reference["uma_view1"])
+    agree(two[:, :16], reference["uma_view2"])
+
+
+def test_a_batch_of_one_gives_the_reference_features_of_many(paper: Paper) -> None:
+    with torch.inference_mode():
+        alone = paper.model.project_ecg(INPUT[2:])[1]
+    agree(alone, paper.reference["ecg_embedding"][2:])
+
+
+def test_the_loss_and_its_accuracies_equal_the_reference(golden: dict[str, Any]) -> None:
+    one, two = draws(9, (6, 256)), draws(10, (6, 256))
+    expected, own = golden["loss"], torch.arange(6)
+    loss = clip_loss(one, two, 1 / expected["temperature"])
+    assert float(loss) == pytest.approx(expected["clip_loss"], abs=1e-4)
+    first = [retrieval(*pair, own)["val_recall_at_1"] for pair in ((one, two), (two, one))]
+    assert 100 * sum(first) / 2 == pytest.approx(expected["acc1"], abs=1e-4)
+    scores = F.normalize(one, dim=-1) @ F.normalize(two, dim=-1).T
+    best = torch.cat([scores.topk(5).indices, scores.T.topk(5).indices])
+    is_own = (best == own.repeat(2)[:, None]).any(dim=1)
+    assert 100 * float(is_own.float().mean()) == pytest.approx(expected["acc5"], abs=1e-4)
 
 
 def test_equal_reports_are_positives_of_each_other() -> None:
@@ -92,15 +149,6 @@ def test_equal_reports_are_positives_of_each_other() -> None:
     same = apart.clone()
     same[0, 1] = same[1, 0] = True
     assert not torch.allclose(clip_loss(one, two, 5.0, same), clip_loss(one, two, 5.0))
-
-
-def test_a_batch_of_one_equals_a_batch_of_many() -> None:
-    model = MerlModel(paper_config("resnet18")).eval()
-    x = draws(3, (2, 12, 5000))
-    with torch.inference_mode():
-        together, alone = model.encode_ecg(x), model.encode_ecg(x[:1])
-    assert alone.shape == (1, 256)
-    torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
