@@ -202,6 +202,9 @@ def main() -> None:
     )
     parser.add_argument("--checkpoint", nargs="+", default=["merl-base", "merl-sim"])
     parser.add_argument("--scaling", type=Path, default=Path("runs/scaling"), help="run folder")
+    parser.add_argument(
+        "--supervised", nargs="+", choices=PTBXL_SETS, default=list(PTBXL_SETS), help="label sets"
+    )
     parser.add_argument("--epochs", type=int, default=8, help="of the supervised baseline")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="probes at once")
@@ -219,7 +222,9 @@ def main() -> None:
             found, content["calibration"] = checkpoints_part(given, data)
         elif part == "supervised":
             engine = Engine(given.checkpoint[0], "cpu")
-            found = [supervised_baseline(engine, data, name, given.epochs) for name in PTBXL_SETS]
+            found = [
+                supervised_baseline(engine, data, name, given.epochs) for name in given.supervised
+            ]
         else:
             found = scaling_part(given, data)
         kept = [r for r in content.get("results", []) if r["kind"] not in PARTS[part]]

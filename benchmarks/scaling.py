@@ -13,7 +13,7 @@ from merl_core.datasets.ptbxl import PtbXl
 from merl_core.ensemble import members_of
 from merl_core.evaluate import PTBXL_SETS, encode_names, encode_signals, ptbxl_labels, summarize
 from merl_core.model import EcgConfig, ModelConfig, TextConfig
-from merl_core.train import TrainConfig, load_corpus, train
+from merl_core.train import Corpus, TrainConfig, load_corpus, train
 
 Result = dict[str, Any]
 N_RECORDS = (90, 280, 880, None)
@@ -36,9 +36,9 @@ def recipes() -> dict[str, TrainConfig]:
                 ),
                 text=TextConfig(hidden=512, dropout=0.1, standardized=True),
             ),
-            n_simulated=0, n_real=n_records, batch_size=64, n_steps=400, warmup_steps=40,
+            n_simulated=0, n_real=n_records, batch_size=64, n_steps=150, warmup_steps=15,
             learning_rate=0.003, ema_decay=0.99, text_noise=0.2, concept_weight=1.0,
-            precision="bfloat16", validate_every=400, bank_size=300,
+            precision="bfloat16", validate_every=150, bank_size=300,
         )
         for name, (n_records, widths) in plan.items()
     }  # fmt: skip
@@ -46,9 +46,13 @@ def recipes() -> dict[str, TrainConfig]:
 
 def run_all(folder: Path, data: Path) -> None:
     """Train every recipe that has no finished run in the folder."""
+    corpora: dict[int | None, Corpus] = {}
     for name, recipe in recipes().items():
         if not (folder / name / name / "config.json").is_file():
-            train(recipe, load_corpus(recipe, data, folder / "cache"), folder / name)
+            if recipe.n_real not in corpora:
+                corpora = {recipe.n_real: load_corpus(recipe, data, folder / "cache")}
+            train(recipe, corpora[recipe.n_real], folder / name)
+            print(name, "trained", flush=True)
 
 
 def measure_all(folder: Path, test: PtbXl) -> list[Result]:

@@ -124,15 +124,20 @@ def prepare(
     resample: Annotated[
         bool, typer.Option("--resample", help="Resample recordings at another rate.")
     ] = False,
+    label_set_name: Annotated[
+        str | None, typer.Option("--label-set", help="Column heads are codes of this set.")
+    ] = None,
 ) -> None:
     """Write recordings as int16 shards for training; an interrupted run goes on."""
     with reported():
-        from merl_core.datasets.manifest import read_manifest
+        from merl_core.datasets.manifest import as_codes, read_manifest
         from merl_core.datasets.shards import Layout, write_shards
         from merl_core.training.config import load_recipe
 
         signal = load_recipe(config).model.signal
         table = read_manifest(manifest_path)
+        if label_set_name is not None:
+            table = as_codes(table, label_set_name)
         layout = Layout(
             signal.leads, signal.fs, signal.window_s, signal.low_hz, signal.high_hz, resample
         )

@@ -32,6 +32,12 @@ def train(
     threads: Annotated[int, typer.Option(min=1)] = 2,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read ahead.")] = 0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Draw metrics, too.")] = False,
+    select_on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Prepared folder with classes, for select_by: labelled_auroc; repeat it."
+        ),
+    ] = None,
 ) -> None:
     """Train a checkpoint by a recipe; by pairs in several processes under `torchrun`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -43,7 +49,9 @@ def train(
         torch.set_num_threads(threads)
         recipe = load_recipe(config)
         if isinstance(recipe, PairConfig):
-            checkpoint = _train_pairs(recipe, data, output, resume, device, workers, tensorboard)
+            checkpoint = _train_pairs(
+                recipe, data, output, resume, device, workers, tensorboard, select_on or []
+            )
         else:
             checkpoint = _train_statements(recipe, data, output, resume=resume)
     if os.environ.get("RANK", "0") == "0":  # one of all processes says it
@@ -58,6 +66,7 @@ def _train_pairs(
     device: str,
     workers: int,
     tensorboard: bool,
+    select_on: list[Path],
 ) -> Path:
     from merl_core.errors import MerlError
     from merl_core.training.launch import process_group, train_pairs
@@ -75,6 +84,7 @@ def _train_pairs(
             device=own_device,
             n_workers=workers,
             tensorboard=tensorboard,
+            select_on=select_on,
         )
 
 

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from knowledge_sources.label_sets import label_set
 from merl_core.errors import MerlError
 
 PATH_COLUMN: Final = "path"
@@ -102,6 +103,17 @@ def read_manifest(path: Path) -> Manifest:
         splits=_texts(table, "split"),
         reports=_texts(table, "report"),
     )
+
+
+def as_codes(manifest: Manifest, name: str) -> Manifest:
+    """Return a manifest whose column heads are codes of a label set.
+
+    Raises:
+        KnowledgeError: There is no such set, or a head is no code of it.
+    """
+    for head in manifest.labels:
+        label_set(name).get(head.partition(":")[2] or head)
+    return replace(manifest, label_set=name)
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:

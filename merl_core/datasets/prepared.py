@@ -41,13 +41,20 @@ class PreparedSet:
         self._lead_rows = _match(self.content["layout"], signal, folder)
         self._shape = (len(self.content["layout"]["leads"]), signal.sig_len)
         _check_sizes(folder, self.content, self._shape)
-        table = _read_records(folder / RECORDS)
+        self.labels: tuple[str, ...] = tuple(self.content.get("labels", ()))
+        self.label_set: str = self.content.get("label_set", "")
+        table = _read_records(folder / RECORDS, has_labels=bool(self.labels))
         self._shards = table["shard"].to_numpy()
         self._rows = table["row"].to_numpy()
         self.record_ids: list[str] = table["record_id"].to_pylist()
         self.patients: list[str] = table["patient_id"].to_pylist()
         self.splits: list[str] = table["split"].to_pylist()
         self.reports: list[str] = table["report"].to_pylist()
+        self.y_true = np.zeros((len(self.record_ids), 0))
+        """Shape (N, C); 0, 1 or NaN where unknown."""
+        if self.labels:
+            flat = table["y_true"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            self.y_true = flat.reshape(len(self.record_ids), len(self.labels))
         self._maps: dict[int, NDArray[np.int16]] = {}
 
     def __len__(self) -> int:
@@ -137,9 +144,9 @@ def _check_sizes(folder: Path, content: dict[str, Any], shape: tuple[int, int]) 
             raise MerlError(msg)
 
 
-def _read_records(path: Path) -> pa.Table:
+def _read_records(path: Path, *, has_labels: bool) -> pa.Table:
     try:
-        return pq.read_table(path, columns=list(_COLUMNS))
+        return pq.read_table(path, columns=[*_COLUMNS, *(["y_true"] if has_labels else [])])
     except (OSError, pa.ArrowException) as error:
         msg = f"{path}: cannot be read ({str(error).splitlines()[0]})"
         raise MerlError(msg) from error

@@ -1,8 +1,8 @@
 """Recordings prepared once for training: int16 shards of one shape, written in parallel.
 
 A folder holds `shard-00000.i16` (int16, little-endian, (N, L, T), microvolts), `shard-00000.json`
-beside each, `records.parquet` (one row a recording: place, number, patient, split, report) and
-`manifest.json` (what was asked for, and the sha256 of every file).
+beside each, `records.parquet` (one row a recording: place, number, patient, split, report,
+classes) and `manifest.json` (what was asked for, and the sha256 of every file).
 """
 
 import hashlib
@@ -220,6 +220,8 @@ def _write_records(manifest: Manifest, done: list[dict[str, Any]], path: Path) -
         "split": kept.splits or ("train",) * len(kept),
         "report": kept.reports or ("",) * len(kept),
     }
+    if kept.labels:
+        columns["y_true"] = pa.array(list(kept.y_true), pa.list_(pa.float64(), len(kept.labels)))
     part = path.with_suffix(".part")
     pq.write_table(pa.table(columns), part, compression="zstd")
     part.replace(path)
@@ -237,6 +239,8 @@ def _describe(
         "n_failed": len(failed),
         "failed_by_code": dict(Counter(item["code"] for item in failed)),
         "failed": failed[:100],
+        "labels": list(manifest.labels),
+        "label_set": manifest.label_set,
         "notices": list(manifest.notices),
         "shards": [
             {"file": s["file"], "n_records": len(s["rows"]), "sha256": s["sha256"]} for s in done

@@ -51,9 +51,10 @@ class PairConfig(BaseModel):
     uma_weight: float = Field(default=1.0, ge=0)
     unfrozen_text_layers: int = Field(default=0, ge=0)
     """Last layers of the text model that are trained; with none, each text is encoded once."""
-    select_by: Literal["validation_loss", "retrieval", "last"] = "validation_loss"
+    select_by: Literal["validation_loss", "retrieval", "last", "labelled_auroc"] = "validation_loss"
     """Which epoch is kept: label-free by the contrastive loss or by recall at 10 of a report
-    among the validation pairs, or simply the last."""
+    among the validation pairs, or simply the last. `labelled_auroc` is the paper's way and uses
+    labels: the mean zero-shot macro AUROC on the validation recordings of labelled data sets."""
     validation_batch_size: int = Field(default=512, ge=2)
     n_retrieval: int = Field(default=2000, ge=2)
     """Validation pairs among which reports are looked up."""

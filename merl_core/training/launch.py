@@ -3,7 +3,7 @@
 import gc
 import importlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from merl_core.datasets.prepared import PreparedSet
 from merl_core.errors import MerlError
 from merl_core.training.config import PairConfig
 from merl_core.training.distributed import Group
+from merl_core.training.labelled import load_labelled
 from merl_core.training.loop import PairTraining
 from merl_core.training.pairs import load_reports
 from merl_core.training.run_folder import RunFolder
@@ -73,6 +74,7 @@ def train_pairs(
     n_workers: int = 0,
     cache: Path | None = None,
     tensorboard: bool = False,
+    select_on: Sequence[Path] = (),
 ) -> Path:
     """Train by pairs and return the checkpoint's folder.
 
@@ -86,6 +88,7 @@ def train_pairs(
         n_workers: Processes that read batches ahead.
         cache: Folder for the vectors of reports; None for one in the run's.
         tensorboard: Whether metrics are drawn, too.
+        select_on: Prepared folders with classes, where the recipe chooses an epoch by labels.
 
     Raises:
         MerlError: The data do not fit the recipe, the run cannot go on, a loss is not finite,
@@ -95,6 +98,7 @@ def train_pairs(
     group = group or Group()
     run = RunFolder(run_folder, resume=resume if group.is_first else None)
     data = PreparedSet(data_folder, config.model.signal)
+    labelled = load_labelled(config, select_on)
     cache = cache or run_folder / "text_vectors"
     if group.is_first:  # the others find the vectors of reports in the cache
         reports = load_reports(config, data, cache)
@@ -111,6 +115,7 @@ def train_pairs(
         device=torch.device(device),
         n_workers=n_workers,
         board=board,
+        labelled=labelled,
     )
     try:
         return training.fit()

@@ -4,7 +4,7 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -22,6 +22,7 @@ from merl_core.model import MerlModel, count_parameters
 from merl_core.text_tower import TextTower
 from merl_core.training.config import PairConfig
 from merl_core.training.distributed import Group, synchronize_batch_norm
+from merl_core.training.labelled import LabelledSet
 from merl_core.training.pairs import PairBatches, PairModel, Reports, pair_losses, rows_with_report
 from merl_core.training.run_folder import RunFolder
 from merl_core.training.sampling import EpochBatches
@@ -31,7 +32,11 @@ from merl_core.training.validation import validate
 logger = logging.getLogger(__name__)
 
 _PRECISIONS: Final = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-_BETTER: Final = {"validation_loss": ("val_loss", -1.0), "retrieval": ("val_recall_at_10", 1.0)}
+_BETTER: Final = {
+    "validation_loss": ("val_loss", -1.0),
+    "retrieval": ("val_recall_at_10", 1.0),
+    "labelled_auroc": ("val_labelled_auroc", 1.0),
+}
 
 
 class Board(Protocol):
@@ -56,6 +61,7 @@ class PairTraining:
         device: Where the model is.
         n_workers: Processes that read batches ahead.
         board: TensorBoard, if wanted.
+        labelled: What the epoch is chosen on, if the recipe chooses by labels.
     """
 
     def __init__(
@@ -69,10 +75,11 @@ class PairTraining:
         device: torch.device | None = None,
         n_workers: int = 0,
         board: Board | None = None,
+        labelled: Sequence[LabelledSet] = (),
     ) -> None:
         self.config, self.data, self.reports, self.run = config, data, reports, run
         self.group, self.device = group or Group(), device or torch.device("cpu")
-        self.board = board
+        self.board, self.labelled = board, labelled
         self.rows = rows_with_report(data, "train")
         self.validation_rows = rows_with_report(data, "val")
         self.batches = EpochBatches(self.rows, config.batch_size, config.seed, self.group)
@@ -94,7 +101,7 @@ class PairTraining:
                 begun with another config or other data.
         """
         if self.group.is_first:
-            self.run.begin(describe(self.config, self.data, self.reports, self.group))
+            self.run.begin(self._description())
         self.group.wait()
         self._resume()
         logger.info("%d parameters, %d updates", count_parameters(self.model), self.n_steps)
@@ -195,11 +202,25 @@ class PairTraining:
             found = validate(
                 self.model, self.data, self.reports, self.validation_rows, self.config, self.device
             )
+            found |= self._labelled_aurocs()
             self._log(found)
             if self._is_best(found):
                 self._save_checkpoint(found)
             self._save_state()
         self.group.wait()
+
+    def _labelled_aurocs(self) -> dict[str, float]:
+        size = self.config.validation_batch_size
+        found = {
+            f"val_auroc_{one.name}": one.macro_auroc(self.model, self.reports, size, self.device)
+            for one in self.labelled
+        }
+        return found | ({"val_labelled_auroc": float(np.mean([*found.values()]))} if found else {})
+
+    def _description(self) -> dict[str, Any]:
+        found = describe(self.config, self.data, self.reports, self.group)
+        chosen_on = [{"set": one.name, "sha256": one.data.sha256} for one in self.labelled]
+        return found | ({"selected_on_labels_of": chosen_on} if chosen_on else {})
 
     def _is_best(self, found: dict[str, float]) -> bool:
         if self.config.select_by == "last":
@@ -258,8 +279,7 @@ class PairTraining:
         description = CheckpointConfig(
             name=self.config.name,
             model=model.config.model_copy(update={"text": text}),
-            training=describe(self.config, self.data, self.reports, self.group)
-            | {"result": {"epoch": self.epoch, **result}},
+            training=self._description() | {"result": {"epoch": self.epoch, **result}},
         )
         tower = self.model.tower
         plain = copy.deepcopy(model).cpu()

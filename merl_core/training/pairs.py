@@ -79,10 +79,14 @@ class Reports:
         """Return vectors (B, width) of some recordings' reports, as the tower gives them now."""
         if self.vectors is not None:
             return self.vectors[self.ids[rows]]
-        assert tower is not None
         wanted, places = torch.unique(self.ids[rows], return_inverse=True)
-        found = embed_frozen(tower, self.encoder, [self.texts[int(i)] for i in wanted])
-        return found.cpu()[places]
+        return self.encode([self.texts[int(i)] for i in wanted], tower)[places]
+
+    def encode(self, texts: list[str], tower: TextTower | None) -> Tensor:
+        """Return vectors (N, width) of any texts, as the text model gives them now."""
+        if tower is None:
+            return torch.from_numpy(self.encoder.embed(texts))
+        return embed_frozen(tower, self.encoder, texts).cpu()
 
 
 def load_reports(config: PairConfig, data: PreparedSet, cache: Path | None) -> Reports:

@@ -190,3 +190,26 @@ def test_the_command_prepares_for_a_recipe(
 def test_no_usable_recording_is_an_error(data: Manifest, tmp_path: Path) -> None:
     with pytest.raises(MerlError, match="no recording can be used; the first"):
         write_shards(data, tmp_path / "nowhere", tmp_path / "out", RAW)
+
+
+def test_classes_are_kept_with_the_recordings_that_could_be_used(
+    mimic_folder: Path, data: Manifest, tmp_path: Path
+) -> None:
+    y_true = np.array([[1, 0], [0, 1], [np.nan, 1], [0, 0], [1, 1], [0, 1]], dtype=float)
+    paths = (data.paths[0], "absent", *data.paths[2:])
+    table = replace(data, paths=paths, labels=("MI", "NORM"), y_true=y_true)
+    write_manifest(table, tmp_path / "m.csv")
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        "objective: pairs\nname: r\nmodel: {signal: {fs: 500, low_hz: null, high_hz: null}}\n"
+    )
+    call = ["data", "prepare", str(tmp_path / "m.csv"), "--root", str(mimic_folder)]
+    call += ["--config", str(recipe), "--workers", "1", "-o", str(tmp_path / "s"), "--label-set"]
+    result = CliRunner().invoke(app, [*call, "ptbxl_super"])
+    assert result.exit_code == 0, result.stderr
+    prepared = PreparedSet(tmp_path / "s", SIGNAL)
+    assert (prepared.labels, prepared.label_set) == (("MI", "NORM"), "ptbxl_super")
+    np.testing.assert_array_equal(prepared.y_true, np.delete(y_true, 1, axis=0))
+    result = CliRunner().invoke(app, [*call, "ptbxl_rhythm"])
+    assert result.exit_code == 2
+    assert "'MI'" in result.stderr

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -39,6 +40,22 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, mimic_builder: Callable[.
     data = load_mimic_iv_ecg(root)
     data = replace(data, splits=("val",) * 8 + ("train",) * 40)
     folder = tmp_path_factory.mktemp("prepared")
+    write_shards(data, root, folder, LAYOUT, shard_size=20)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory: pytest.TempPathFactory, mimic_builder: Callable[..., Path]) -> Path:
+    """24 recordings, all for validation, with two classes of `ptbxl_super` and an empty one."""
+    root = mimic_builder(tmp_path_factory.mktemp("labelled100"), n_records=24, fs=100)
+    data = load_mimic_iv_ecg(root)
+    rng = np.random.default_rng(1)
+    y_true = np.c_[(rng.random((24, 2)) < 0.4).astype(float), np.zeros(24)]
+    data = replace(
+        data, splits=("val",) * 24, labels=("NORM", "MI", "HYP"), y_true=y_true,
+        label_set="ptbxl_super",
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("labelled")
     write_shards(data, root, folder, LAYOUT, shard_size=20)
     return folder
 
