@@ -18,6 +18,7 @@ from api import __version__
 from api.errors import KNOWN_ERRORS, ConfigurationError, problem_of
 from api.keys_cli import app as keys_app
 from api.settings import load_settings
+from api.uts_cli import look_up
 from ckepe.cli import knowledge_app, prompts_app
 from merl_core.cli import app as model_app
 
@@ -46,6 +47,7 @@ def _print_version(wanted: bool) -> None:
 
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(knowledge_app, name="knowledge")
+knowledge_app.command("uts")(look_up)
 app.add_typer(keys_app, name="keys")
 app.add_typer(model_app)
 

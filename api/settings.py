@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     cdisc_tsv: Path | None = None
     """A CDISC SDTM ECG terminology file, tab-separated."""
     uts_api_key: SecretStr = SecretStr("")
+    """The user's key for UMLS Terminology Services; only `merl knowledge uts` uses it."""
+    uts_url: str = "https://uts-ws.nlm.nih.gov/rest"
+    """The server of UMLS Terminology Services, or a proxy before it."""
 
     @field_validator("api_keys", mode="before")
     @classmethod
