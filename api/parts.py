@@ -133,6 +133,9 @@ class Engineer(Protocol):
     ) -> Sequence[Any]:
         """Return a verdict for each phrase."""
 
+    def fits(self, text: str) -> bool:
+        """Return whether a prompt is within the encoder's token limit."""
+
 
 class Searcher(Protocol):
     """Finds concepts."""

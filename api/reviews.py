@@ -164,7 +164,9 @@ class ReviewDesk:
         with self._database.session() as session:
             row = _review(session, review_id)
             base = _base(session, row)
-            return diff_body(base, revise(base, _decisions(session, review_id)))
+            return diff_body(
+                base, revise(base, _decisions(session, review_id), self._engineer.fits)
+            )
 
     def publish(
         self, review_id: str, *, reviewer: str, reason: str, api_key: str | None
@@ -187,7 +189,7 @@ class ReviewDesk:
                     f"{first.phrase.text!r} of {first.label!r}"
                 )
                 raise RequestError(msg, code="review_incomplete")
-            revised = revise(base, decisions)
+            revised = revise(base, decisions, self._engineer.fits)
             add_prompt_set(session, revised)
             session.flush()
             latest = select(func.max(PublicationRow.version)).where(PublicationRow.name == row.name)
@@ -284,7 +286,7 @@ class ReviewDesk:
         return ReviewBody(
             **_summary(row),
             n_pending=len(_pending(items)),
-            prompts=revise(base, decisions).texts,
+            prompts=revise(base, decisions, self._engineer.fits).texts,
             phrases=[_phrase_body(item) for item in items],
         )
 

@@ -1,13 +1,13 @@
 """How a prompt is worded from its verified phrases."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from knowledge_sources.naming import word_key
 
-MAX_WORDS: Final = 120
-"""Longer prompts are cut at a phrase: the sentence encoder reads 256 tokens."""
+Fits = Callable[[str], bool]
+"""Whether the encoder reads a text whole."""
 
 
 class Style(StrEnum):
@@ -23,13 +23,33 @@ class Style(StrEnum):
     """As a cart prints it: upper case, name and sub-types."""
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A prompt's text, and what there was no room for."""
+
+    text: str
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """What is to be said of a prompt that is shorter than its phrases."""
+        if not self.left_out:
+            return None
+        listed = "; ".join(self.left_out)
+        return f"The encoder's token limit leaves no room in the text for: {listed}."
+
+
 def compose(
     names: Sequence[str],
     subtypes: Iterable[str],
     attributes: Iterable[str],
     style: Style = Style.FULL,
-) -> str:
+    *,
+    fits: Fits,
+) -> Composed:
     """Return the prompt: phrases joined by commas, none said twice, within the encoder's limit.
+
+    It ends before the first phrase that would not fit; its first name stands in any case.
 
     Source: Liu et al. 2024 (MERL), section 3.3: the verified phrases are joined by commas.
     """
@@ -38,7 +58,15 @@ def compose(
         phrases += subtypes
     if style is Style.FULL:
         phrases += attributes
-    text = ", ".join(_within_limit(_without_repeats(phrases)))
+    phrases = _without_repeats(phrases)
+    kept = 1
+    while kept < len(phrases) and fits(_join(phrases[: kept + 1], style)):
+        kept += 1
+    return Composed(_join(phrases[:kept], style), tuple(phrases[kept:]))
+
+
+def _join(phrases: Sequence[str], style: Style) -> str:
+    text = ", ".join(phrases)
     return text.upper() if style is Style.REPORT else text
 
 
@@ -47,14 +75,3 @@ def _without_repeats(phrases: Iterable[str]) -> list[str]:
     for phrase in phrases:
         said.setdefault(word_key(phrase), phrase.strip(" ,."))
     return list(said.values())
-
-
-def _within_limit(phrases: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    n_words = 0
-    for phrase in phrases:
-        n_words += len(phrase.split())
-        if kept and n_words > MAX_WORDS:
-            break
-        kept.append(phrase)
-    return kept

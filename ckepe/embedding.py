@@ -17,6 +17,13 @@ class Embedder(Protocol):
     def embedder_id(self) -> str:
         """Name and hash of the weights; an index made by another embedder is rebuilt."""
 
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of the longest text that is read whole."""
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text takes, those at its start and end included."""
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return L2-normalised vectors of shape (N, D)."""
 
@@ -26,15 +33,26 @@ class WordHashEmbedder:
 
     Args:
         embed_dim: Length of a vector; words share a place where it is small.
+        max_tokens: Longest text, in words.
     """
 
-    def __init__(self, embed_dim: int = 256) -> None:
+    def __init__(self, embed_dim: int = 256, max_tokens: int = 256) -> None:
         self._embed_dim = embed_dim
+        self._max_tokens = max_tokens
 
     @property
     def embedder_id(self) -> str:
         """Name and size."""
         return f"word-hash:{self._embed_dim}"
+
+    @property
+    def max_tokens(self) -> int:
+        """Words of the longest text."""
+        return self._max_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of words."""
+        return len(text.split())
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return L2-normalised word counts of shape (N, embed_dim)."""

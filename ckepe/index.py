@@ -81,6 +81,10 @@ class DenseIndex:
         """Name of the collection: it follows from the content."""
         return self._collection.name
 
+    def fits(self, text: str) -> bool:
+        """Return whether the embedder reads a text whole."""
+        return self._embedder.count_tokens(text) <= self._embedder.max_tokens
+
     def search(self, queries: Sequence[str], top_k: int) -> list[list[DenseHit]]:
         """Return the texts nearest to each query, best first.
 

@@ -128,6 +128,10 @@ class PromptEngineer:
         concept_ids = self.ground(label, label_set).concept_ids
         return [self._verifier.verify(phrase, concept_ids) for phrase in phrases]
 
+    def fits(self, text: str) -> bool:
+        """Return whether a prompt is within the token limit of the encoder that reads it."""
+        return self.retriever.fits(text)
+
     def ground(self, label: str, label_set: str | None = None) -> Grounding:
         """Return what a label means; a label that no source knows keeps its own words.
 
@@ -219,18 +223,23 @@ class PromptEngineer:
         subtypes = [p for p in accepted.values() if p.relation in kinds][: limits.max_subtypes]
         attributes = [p for p in accepted.values() if p.relation not in kinds]
         attributes = attributes[: limits.max_attributes]
+        composed = compose(
+            grounding.names,
+            [p.text for p in subtypes],
+            [p.text for p in attributes],
+            style,
+            fits=self.fits,
+        )
         return LabelPrompt(
             label=grounding.label,
             meaning=grounding.meaning,
             is_grounded=bool(ids),
             concept_ids=ids,
-            text=compose(
-                grounding.names, [p.text for p in subtypes], [p.text for p in attributes], style
-            ),
+            text=composed.text,
             subtypes=tuple(subtypes),
             attributes=tuple(attributes),
             rejected=tuple(rejected.values()),
-            notes=grounding.notes,
+            notes=(*grounding.notes, composed.note) if composed.note else grounding.notes,
         )
 
     def _generator(self, llm_id: str | None, limits: Limits, style: Style) -> Generator:

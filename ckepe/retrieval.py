@@ -128,6 +128,10 @@ class HybridRetriever:
         """Return the concept that the query means, or None where no source knows it."""
         return next(iter(self.search(query, 2, label_set)), None)
 
+    def fits(self, text: str) -> bool:
+        """Return whether a text is within the encoder's token limit."""
+        return self._index.fits(text)
+
     def find_near(self, text: str) -> list[tuple[str, float]]:
         """Return the knowledge's texts nearest in meaning, with cosines, best first."""
         return [(hit.text, hit.score) for hit in self._index.search([text], _POOL)[0]]

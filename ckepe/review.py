@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ckepe.composition import Style, compose
+from ckepe.composition import Fits, Style, compose
 from ckepe.errors import CkepeError
 from ckepe.prompt_set import LabelPrompt, Phrase, PromptSet, RejectedPhrase, Relation
 
@@ -80,15 +80,20 @@ def reviewed_phrases(base: PromptSet, decisions: Iterable[Decision]) -> list[Rev
     return [item for phrases in found.values() for item in phrases.values()]
 
 
-def revise(base: PromptSet, decisions: Iterable[Decision]) -> PromptSet:
+def revise(base: PromptSet, decisions: Iterable[Decision], fits: Fits) -> PromptSet:
     """Return the set that follows from the decisions; phrases not decided on stay.
 
     Where nothing was changed it is the same set, with the same id.
+
+    Args:
+        base: The set under review.
+        decisions: In the order in which they were taken.
+        fits: Whether the encoder reads a text whole.
     """
     items = reviewed_phrases(base, decisions)
     style = Style(str(base.generator.options.get("style", Style.FULL)))
     prompts = tuple(
-        _revise_label(prompt, [item for item in items if item.label == prompt.label], style)
+        _revise_label(prompt, [item for item in items if item.label == prompt.label], style, fits)
         for prompt in base.prompts
     )
     return PromptSet(
@@ -146,7 +151,7 @@ def _decide(found: Mapping[str, dict[str, ReviewedPhrase]], decision: Decision) 
 
 
 def _revise_label(
-    prompt: LabelPrompt, items: Sequence[ReviewedPhrase], style: Style
+    prompt: LabelPrompt, items: Sequence[ReviewedPhrase], style: Style, fits: Fits
 ) -> LabelPrompt:
     kept = [phrase for item in items if (phrase := item.kept) is not None]
     if kept == [*prompt.subtypes, *prompt.attributes]:
@@ -154,16 +159,21 @@ def _revise_label(
     kinds = (Relation.NARROWER, Relation.SAME)
     subtypes = [phrase for phrase in kept if phrase.relation in kinds]
     attributes = [phrase for phrase in kept if phrase.relation not in kinds]
-    text = compose(
-        (_head(prompt),), [p.text for p in subtypes], [p.text for p in attributes], style
+    composed = compose(
+        (_head(prompt),),
+        [p.text for p in subtypes],
+        [p.text for p in attributes],
+        style,
+        fits=fits,
     )
+    notes = [*prompt.notes, *_notes(items), *([composed.note] if composed.note else [])]
     return prompt.model_copy(
         update={
-            "text": text,
+            "text": composed.text,
             "subtypes": tuple(_plain(phrase) for phrase in subtypes),
             "attributes": tuple(_plain(phrase) for phrase in attributes),
             "rejected": tuple(_refused(item) for item in items if item.kept is None),
-            "notes": (*prompt.notes, *_notes(items)),
+            "notes": tuple(notes),
         }
     )
 

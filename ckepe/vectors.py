@@ -36,6 +36,15 @@ class KnownVectors:
         """That of the embedder behind it."""
         return self._embedder.embedder_id
 
+    @property
+    def max_tokens(self) -> int:
+        """That of the embedder behind it."""
+        return self._embedder.max_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Return what the embedder behind it counts."""
+        return self._embedder.count_tokens(text)
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return L2-normalised vectors of shape (N, D)."""
         keys = [text_key(self.embedder_id, text) for text in texts]

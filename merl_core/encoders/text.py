@@ -28,6 +28,8 @@ MODEL_SHA256: Final = {
 }
 MAX_TOKENS: Final = 256
 """Longer texts are cut here, as the published model does."""
+_N_MARKS: Final = 2
+"""Start and end token of a text."""
 _TOKENS_PER_BATCH: Final = 2048
 
 
@@ -161,6 +163,11 @@ class TextTokenizer:
         self._tokenizer = Tokenizer.from_str(content.decode())
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
+
+    def count(self, text: str) -> int:
+        """Return the tokens of a text, however long, with its start and end tokens."""
+        encoding = self._tokenizer.encode(text)
+        return len(encoding.ids) + sum(len(rest.ids) - _N_MARKS for rest in encoding.overflowing)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, with its start and end tokens."""
@@ -298,6 +305,15 @@ class SentenceEncoder:
     def embed_dim(self) -> int:
         """Length of a vector."""
         return self._width
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of the longest text that is read whole."""
+        return MAX_TOKENS
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text takes, its start and end tokens included."""
+        return self._tokenizer.count(text)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, not padded."""

@@ -131,6 +131,9 @@ class FakeEngineer:
             for phrase in phrases
         ]
 
+    def fits(self, text: str) -> bool:
+        return True
+
 
 class FakeRetriever:
     """Finds one concept."""

@@ -6,7 +6,9 @@ import pytest
 
 from ckepe.composition import Style, compose
 from ckepe.diff import diff_prompt_sets
+from ckepe.embedding import WordHashEmbedder
 from ckepe.errors import CkepeError, LLMError
+from ckepe.index import connect, open_index
 from ckepe.llm import Completion, ScriptedLLM
 from ckepe.pipeline import PromptEngineer
 from ckepe.proposal import AnswerCache, LLMProposer
@@ -184,9 +186,35 @@ def test_a_prompt_says_nothing_twice_and_keeps_its_style() -> None:
         ["Left Bundle-Branch Block", "LBBB with MI"],
         ["wide QRS"],
     )
-    assert compose(*parts) == "left bundle branch block, LBBB with MI, wide QRS"
-    assert compose(*parts, Style.NAME) == "left bundle branch block"
-    assert compose(*parts, Style.REPORT) == "LEFT BUNDLE BRANCH BLOCK, LBBB WITH MI"
+
+    def text(style: Style) -> str:
+        return compose(*parts, style, fits=lambda _: True).text
+
+    assert text(Style.FULL) == "left bundle branch block, LBBB with MI, wide QRS"
+    assert text(Style.NAME) == "left bundle branch block"
+    assert text(Style.REPORT) == "LEFT BUNDLE BRANCH BLOCK, LBBB WITH MI"
+
+
+def test_a_prompt_ends_before_the_phrase_that_the_encoder_would_not_read_whole() -> None:
+    phrases = ["flat T waves", "inverted T waves", "biphasic T waves"]
+    composed = compose(["T wave change"], phrases, (), fits=lambda text: text.count(",") < 2)
+    assert composed.text == "T wave change, flat T waves"
+    assert composed.left_out == ("inverted T waves", "biphasic T waves")
+    assert "inverted T waves" in str(composed.note)
+
+
+def test_a_name_too_long_for_the_encoder_still_stands() -> None:
+    assert compose(["a long name"], ["more"], (), fits=lambda _: False).text == "a long name"
+
+
+def test_the_limit_is_counted_in_tokens_of_the_encoder_that_made_the_index(
+    knowledge: KnowledgeBase,
+) -> None:
+    embedder = WordHashEmbedder(max_tokens=12)
+    retriever = HybridRetriever(knowledge, open_index(connect(), knowledge, embedder))
+    (prompt,) = PromptEngineer(knowledge, retriever).engineer(["AFIB"], llm="off").prompts
+    assert embedder.count_tokens(prompt.text) <= 12
+    assert "token limit" in prompt.notes[-1]
 
 
 def test_a_diff_names_what_was_added_and_dropped(engineer: PromptEngineer) -> None:

@@ -12,6 +12,12 @@ ATTRIBUTE = Phrase(text="broad R wave in V6", relation=Relation.ATTRIBUTE, evide
 REFUSED = RejectedPhrase(
     text="delta wave", relation=Relation.OTHER_CONDITION, evidence=(), reason="not of this"
 )
+
+
+def fits(text: str) -> bool:
+    return len(text.split()) <= 256
+
+
 BASE = PromptSet(
     generator=Generator(llm=None, templates={}, sources=()),
     prompts=(
@@ -34,29 +40,29 @@ def decision(action: Action, phrase: str, wording: Phrase | None = None) -> Deci
 
 
 def test_no_decision_changes_nothing() -> None:
-    assert revise(BASE, []).id == BASE.id
+    assert revise(BASE, [], fits).id == BASE.id
     approved = [decision(Action.APPROVE, p.text) for p in (SUBTYPE, ATTRIBUTE)]
-    assert revise(BASE, approved).id == BASE.id
+    assert revise(BASE, approved, fits).id == BASE.id
 
 
 def test_names_stay_at_the_head_of_the_prompt() -> None:
-    revised = revise(BASE, [decision(Action.REJECT, SUBTYPE.text)])
+    revised = revise(BASE, [decision(Action.REJECT, SUBTYPE.text)], fits)
     assert revised.texts[LABEL] == f"{LABEL}, LBBB, broad R wave in V6"
     assert revised.id != BASE.id
 
 
 def test_a_prompt_may_lose_all_its_phrases() -> None:
     refused = [decision(Action.REJECT, p.text) for p in (SUBTYPE, ATTRIBUTE)]
-    assert revise(BASE, refused).texts[LABEL] == f"{LABEL}, LBBB"
+    assert revise(BASE, refused, fits).texts[LABEL] == f"{LABEL}, LBBB"
 
 
 def test_the_last_decision_on_a_phrase_counts() -> None:
     steps = [decision(Action.REJECT, SUBTYPE.text), decision(Action.APPROVE, SUBTYPE.text)]
-    assert revise(BASE, steps).id == BASE.id
+    assert revise(BASE, steps, fits).id == BASE.id
 
 
 def test_a_refused_phrase_can_be_taken_in_and_a_note_says_so() -> None:
-    (prompt,) = revise(BASE, [decision(Action.APPROVE, "delta wave")]).prompts
+    (prompt,) = revise(BASE, [decision(Action.APPROVE, "delta wave")], fits).prompts
     assert prompt.text.endswith("broad R wave in V6, delta wave")
     assert prompt.rejected == ()
     assert "against verification (other-condition)" in prompt.notes[0]
@@ -67,7 +73,7 @@ def test_a_proposed_phrase_is_pending_and_stands_in_the_draft() -> None:
     steps = [decision(Action.PROPOSE, new.text, new)]
     statuses = {item.phrase.text: item.status for item in reviewed_phrases(BASE, steps)}
     assert statuses[new.text] is Status.PENDING
-    assert revise(BASE, steps).texts[LABEL].endswith("notched R wave")
+    assert revise(BASE, steps, fits).texts[LABEL].endswith("notched R wave")
 
 
 @pytest.mark.parametrize(
@@ -80,9 +86,9 @@ def test_a_proposed_phrase_is_pending_and_stands_in_the_draft() -> None:
 )
 def test_decisions_about_what_is_not_there_are_refused(wrong: Decision) -> None:
     with pytest.raises(CkepeError, match=r"no such|already"):
-        revise(BASE, [wrong])
+        revise(BASE, [wrong], fits)
 
 
 def test_a_revised_set_reads_back_under_its_id() -> None:
-    revised = revise(BASE, [decision(Action.REJECT, ATTRIBUTE.text)])
+    revised = revise(BASE, [decision(Action.REJECT, ATTRIBUTE.text)], fits)
     assert PromptSet.model_validate_json(revised.to_json()) == revised

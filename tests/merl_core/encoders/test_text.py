@@ -37,6 +37,14 @@ def test_vectors_equal_those_of_sentence_transformers(encoder: SentenceEncoder) 
     np.testing.assert_allclose(encoder.embed(TEXTS), reference, atol=2e-6)
 
 
+def test_tokens_are_counted_beyond_the_length_that_is_read(encoder: SentenceEncoder) -> None:
+    assert encoder.count_tokens("left bundle branch block") == len(
+        encoder.tokenize(["left bundle branch block"])[0]
+    )
+    assert len(encoder.tokenize(["wave " * 300])[0]) == encoder.max_tokens == 256
+    assert encoder.count_tokens("wave " * 300) == 302
+
+
 def test_vectors_have_unit_length(encoder: SentenceEncoder) -> None:
     features = encoder.embed(TEXTS)
     assert features.dtype == np.float32
