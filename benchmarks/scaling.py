@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from merl_core.checkpoint import load_checkpoint
+from merl_core.corpus import Corpus, load_corpus
 from merl_core.datasets.ptbxl import PtbXl
 from merl_core.ensemble import members_of
 from merl_core.evaluate import PTBXL_SETS, encode_names, encode_signals, ptbxl_labels, summarize
 from merl_core.model import EcgConfig, ModelConfig, TextConfig
-from merl_core.train import Corpus, TrainConfig, load_corpus, train
+from merl_core.train import train
+from merl_core.train_config import TrainConfig
+from merl_core.training.run_folder import RUN, RunFolder
 
 Result = dict[str, Any]
 N_RECORDS = (90, 280, 880, None)
@@ -51,7 +54,8 @@ def run_all(folder: Path, data: Path) -> None:
         if not (folder / name / name / "config.json").is_file():
             if recipe.n_real not in corpora:
                 corpora = {recipe.n_real: load_corpus(recipe, data, folder / "cache")}
-            train(recipe, corpora[recipe.n_real], folder / name)
+            run = RunFolder(folder / name, resume=(folder / name / RUN).is_file())
+            train(recipe, corpora[recipe.n_real], run)
             print(name, "trained", flush=True)
 
 

@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from knowledge_sources.concept import AliasKind, Concept
+from merl_core.corpus import load_corpus
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.targets import load_vocabulary
-from merl_core.train import load_corpus, load_train_config, train
+from merl_core.train import train
+from merl_core.train_config import load_train_config
+from merl_core.training.run_folder import RunFolder
 from merl_core.training_texts import held_out_names
 
 RECIPE = Path(__file__).parents[1] / "merl_core" / "configs" / "merl-sim.yaml"
@@ -75,7 +78,7 @@ def main() -> None:
     right = np.array([column for _, column in held_out])
     with tempfile.TemporaryDirectory() as folder:
         corpus = load_corpus(config, None, None)
-        model = train(config, corpus, Path(folder))
+        model = train(config, corpus, RunFolder(Path(folder)))
     with torch.inference_mode():
         after = [model.encode_text(torch.from_numpy(x)).numpy() for x in (asked, names)]
     spread = corpus.text_vectors.std(dim=0)

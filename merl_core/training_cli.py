@@ -10,7 +10,7 @@ import typer
 from merl_core.console import Device, reported
 
 if TYPE_CHECKING:
-    from merl_core.train import TrainConfig
+    from merl_core.train_config import TrainConfig
     from merl_core.training.config import PairConfig
 
 app = typer.Typer()
@@ -27,7 +27,9 @@ def train(
         ),
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Run folder.")] = Path("runs"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run by pairs.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
     device: Device = "auto",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read ahead.")] = 0,
@@ -91,12 +93,15 @@ def _train_pairs(
 def _train_statements(
     recipe: "TrainConfig", data: Path | None, output: Path, *, resume: bool
 ) -> Path:
-    from merl_core import train as training
+    from merl_core.corpus import load_corpus
     from merl_core.errors import MerlError
+    from merl_core.train import train as train_statements
+    from merl_core.training.run_folder import RunFolder
 
-    if resume:
-        msg = f"recipe {recipe.name!r} trains by statements, which cannot be resumed"
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        msg = f"recipe {recipe.name!r} trains by statements, which is done without torchrun"
         raise MerlError(msg)
-    corpus = training.load_corpus(recipe, data, output / "cache")
-    training.train(recipe, corpus, output / recipe.name)
-    return output / recipe.name / recipe.name
+    run = RunFolder(output / recipe.name, resume=resume)
+    corpus = load_corpus(recipe, data, output / "cache")
+    train_statements(recipe, corpus, run)
+    return run.path / recipe.name

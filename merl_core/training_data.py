@@ -46,6 +46,14 @@ class Examples:
     def __len__(self) -> int:
         return len(self.signals)
 
+    @property
+    def sha256(self) -> str:
+        """Of signals, targets and measurements."""
+        digest = hashlib.sha256()
+        for part in (self.signals, self.targets, self.has_voltage, self.measurements):
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
+
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return signals in millivolts, targets, voltage flags and measurements of some rows."""
         return (

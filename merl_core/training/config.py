@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from merl_core.augment import Augmentation
 from merl_core.errors import MerlError
 from merl_core.model import ModelConfig
-from merl_core.train import TrainConfig, load_train_config
+from merl_core.train_config import TrainConfig, load_train_config
 
 
 class PairConfig(BaseModel):

@@ -4,7 +4,7 @@ import pytest
 
 from merl_core.errors import MerlError
 from merl_core.model import MERL_LEADS, paper_config
-from merl_core.train import TrainConfig
+from merl_core.train_config import TrainConfig
 from merl_core.training.config import PairConfig, load_recipe
 from merl_core.training.schedule import cosine, restarts
 

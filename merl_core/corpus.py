@@ -1,0 +1,72 @@
+"""What a training by statements draws from: real and simulated recordings, and texts."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from merl_core.datasets.ptbxl import PtbXl
+from merl_core.encoders.text import SentenceEncoder
+from merl_core.errors import MerlError
+from merl_core.targets import Vocabulary, load_vocabulary
+from merl_core.train_config import TrainConfig
+from merl_core.training_data import (
+    TRAINING_FOLDS,
+    VALIDATION_FOLD,
+    Examples,
+    embed_texts,
+    load_real,
+    real_examples,
+    simulated_examples,
+    some_patients,
+)
+from merl_core.training_texts import TextPool, compose_texts
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Corpus:
+    """All that a training draws from."""
+
+    vocabulary: Vocabulary
+    real: Examples | None
+    simulated: Examples | None
+    validation: PtbXl | None
+    pool: TextPool
+    text_vectors: Tensor
+
+    def describe(self) -> dict[str, Any]:
+        """Return how much there is of each kind, with the sha256 of what it holds."""
+        texts = hashlib.sha256("\n".join(self.pool.texts).encode())
+        texts.update(self.text_vectors.numpy().tobytes())
+        found: dict[str, Any] = {"texts": {"n": len(self.pool.texts), "sha256": texts.hexdigest()}}
+        for name, examples in (("real", self.real), ("simulated", self.simulated)):
+            if examples is not None:
+                found[name] = {"n": len(examples), "sha256": examples.sha256}
+        return found
+
+
+def load_corpus(config: TrainConfig, data: Path | None, cache: Path | None) -> Corpus:
+    """Return real recordings below `data`, simulated ones, and texts.
+
+    Raises:
+        MerlError: The recipe wants real recordings and there are none.
+    """
+    vocabulary = load_vocabulary()
+    real = None
+    if config.use_real:
+        if data is None:
+            msg = f"recipe {config.name!r} trains on real recordings: name their folder with --data"
+            raise MerlError(msg)
+        found = load_real(data, TRAINING_FOLDS)
+        if config.n_real is not None:
+            found = some_patients(found, config.n_real, config.seed)
+        real = real_examples(found, vocabulary)
+    simulated = None
+    if config.n_simulated:
+        simulated = simulated_examples(config.n_simulated, 1000 * config.seed + 1, vocabulary)
+    validation = None if data is None else load_real(data, [VALIDATION_FOLD])
+    pool = compose_texts(vocabulary, seed=config.seed, held_out=config.held_out_names)
+    vectors = embed_texts(pool.texts, cache, SentenceEncoder())
+    return Corpus(vocabulary, real, simulated, validation, pool, vectors)
