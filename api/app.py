@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
@@ -13,12 +13,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from api import __version__, prompt_routes, record_routes, review_routes, routes
-from api.access import RateLimit, needed_scope
+from api.access import RateLimit
+from api.description import describe, operation_id
 from api.head import HeadAsGet
 from api.observation import Observer
 from api.parts import Parts
 from api.problems import add_handlers
-from api.security import Guard, is_public
+from api.security import Guard
 from api.settings import Settings
 from api.state import AppState, LoadParts
 from api.streaming import NDJSON
@@ -52,13 +53,14 @@ def create_app(settings: Settings, *, load_parts: LoadParts | None = None) -> Fa
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         form_limits={"max_part_size": 16 * 1024 * 1024, "max_files": 256, "max_fields": 1000},
     )
     app.state.merl = state
-    app.openapi = functools.partial(_openapi, app)  # type: ignore[method-assign]
+    app.openapi = functools.partial(describe, app)  # type: ignore[method-assign]
     add_handlers(app)
     for router in (
         routes.open_router,
@@ -83,24 +85,6 @@ def create_app(settings: Settings, *, load_parts: LoadParts | None = None) -> Fa
     )
     app.add_middleware(Observer, metrics=state.metrics)
     return app
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the description of the API, with the scope that each route needs."""
-    if app.openapi_schema is None:
-        schema = FastAPI.openapi(app)
-        schema["components"]["securitySchemes"] = {
-            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            "bearer": {"type": "http", "scheme": "bearer"},
-        }
-        for path, methods in schema["paths"].items():
-            for method, operation in methods.items():
-                if not is_public(path):
-                    # Optional: where no key was ever made, none is asked.
-                    operation["security"] = [{}, {"key": []}, {"bearer": []}]
-                    operation["x-scope"] = needed_scope(method.upper(), path).value
-        app.openapi_schema = schema
-    return app.openapi_schema
 
 
 def _load_real_parts(settings: Settings, say: Callable[[str], None]) -> Parts:

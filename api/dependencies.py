@@ -1,20 +1,13 @@
 """What routes share: the application's state, the loaded service, documented problems, paging."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends, Query, Request
 
+from api.description import problems
 from api.errors import RequestError
-from api.schemas import ProblemBody
 from api.service import Service
 from api.state import AppState
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI says of error statuses: each is a problem."""
-    content = {"application/problem+json": {"schema": ProblemBody.model_json_schema()}}
-    return {status: {"description": "Problem", "content": content} for status in statuses}
-
 
 ALWAYS: Final = problems(400, 401, 403, 413, 422, 429, 503)
 """What any route may answer."""

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import ALWAYS, Limit, Offset, Ready, State, problems
+from api.dependencies import ALWAYS, Limit, Offset, Ready, State
+from api.description import problems
 from api.negotiation import has_already, preferred
 from api.problems import request_id_of
 from api.review_schemas import DiffBody

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from api import fhir
-from api.dependencies import ALWAYS, Ready, State, problems
+from api.dependencies import ALWAYS, Ready, State
+from api.description import problems
 from api.errors import KNOWN_ERRORS
 from api.negotiation import preferred
 from api.problems import log_fault, problem_body, request_id_of
@@ -31,8 +32,14 @@ router = APIRouter(responses={**ALWAYS, **problems(415)}, tags=["classification"
 Files = Annotated[
     list[UploadFile], File(description="One ECG; the parts of a WFDB record or one zip are one ECG")
 ]
-Labels = Annotated[list[str], Form(description="Classes in words, repeated or separated by ';'")]
-LabelSetName = Annotated[str | None, Form(description="Name of a label set")]
+Labels = Annotated[
+    list[str],
+    Form(
+        description="Classes in words, repeated or separated by ';'",
+        examples=[["atrial fibrillation; left bundle branch block; normal ECG"]],
+    ),
+]
+LabelSetName = Annotated[str | None, Form(description="Name of a label set; see `GET /label-sets`")]
 PromptSetText = Annotated[
     str | None,
     Form(

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from api.dependencies import ALWAYS, Limit, Offset, Ready, State, problems
+from api.dependencies import ALWAYS, Limit, Offset, Ready, State
+from api.description import problems
 from api.review_schemas import (
     PUBLICATION_NAME,
     DecideRequest,

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api import __version__
-from api.dependencies import ALWAYS, Ready, State, problems, ready_service
+from api.dependencies import ALWAYS, Ready, State, ready_service
+from api.description import problems
 from api.metrics import CONTENT_TYPE
 from api.schemas import (
     HealthBody,

@@ -77,8 +77,8 @@ class QualityCheck(_Body):
 
     name: str
     ok: bool
-    value: float | None
-    limit: float | None
+    value: float | None = Field(description="What was measured; `message` names its unit")
+    limit: float | None = Field(description="Beyond it the check fails; in the unit of `value`")
     leads: list[str]
     message: str
 
@@ -139,7 +139,7 @@ class ScoreBody(_Body):
     )
     probability: float | None = Field(description="Only where a calibration was fitted")
     prompt: str
-    rank: int
+    rank: int = Field(description="1 is the highest score")
     notes: list[str]
 
 
@@ -158,7 +158,7 @@ class ClassifyAnswer(_Body):
     prompt_set: PromptSetRef
     scores: list[ScoreBody]
     warnings: list[WarningBody]
-    timings_ms: dict[str, float]
+    timings_ms: dict[str, float] = Field(description="Milliseconds of each stage, and `total`")
     disclaimer: str = DISCLAIMER
 
 
@@ -251,7 +251,7 @@ class HitBody(_Body):
     concept_id: str
     canonical_name: str
     source: str
-    score: float
+    score: float = Field(description="How well it fits the query, 0 to 1")
     matched: str
     xrefs: list[str]
 

@@ -19,7 +19,7 @@ async function waitUntilReady() {
       const answer = await client.ready();
       mode.hidden = false;
       mode.className = "pill";
-      mode.textContent = answer.llm ? `LLM: ${answer.llm}` : "Knowledge-only mode";
+      mode.textContent = answer.llm ? `LLM: ${answer.llm}` : "Knowledge only";
       mode.title = answer.llm
         ? "A language model proposes phrases; the knowledge base decides."
         : `No language model is set: prompts come from ${answer.n_concepts.toLocaleString()} concepts alone.`;

@@ -182,10 +182,20 @@ export class ClassPicker {
     this.active = -1;
     this.input.removeAttribute("aria-activedescendant");
     this.options.hidden = false;
+    this.place();
     this.input.setAttribute("aria-expanded", "true");
     const items = [...this.options.children];
     const same = chosen === null ? -1 : items.findIndex((item) => item.textContent === chosen);
     if (same >= 0) this.highlight(items, same);
+  }
+
+  /** Open the list where there is room for it: beneath the field, or above. */
+  place() {
+    const { top, bottom } = this.input.getBoundingClientRect();
+    const [above, below] = [top - 24, innerHeight - bottom - 24];
+    const isAbove = below < 240 && above > below;
+    this.options.classList.toggle("above", isAbove);
+    this.options.style.maxHeight = `${Math.min(340, Math.max(140, isAbove ? above : below))}px`;
   }
 
   close() {

@@ -4,7 +4,7 @@ import { BatchTable } from "./batch.js";
 import { ClassPicker } from "./classes.js";
 import * as client from "./client.js";
 import { wordingTrial } from "./compare.js";
-import { $, h, plural } from "./dom.js";
+import { $, duration, h, plural, sentence } from "./dom.js";
 import { EcgView } from "./ecg.js";
 import { countRecords, save } from "./files.js";
 import { keep } from "./history.js";
@@ -12,6 +12,7 @@ import { nameOf, recordFacts, recordNotes, scoreItems, sortScores } from "./resu
 import { theme } from "./theme.js";
 
 const EXAMPLE = "/static/example-ecg.csv";
+const FORMATS = "Read are DICOM, SCP-ECG, WFDB (all its parts, or a zip), aECG and other XML, FHIR, EDF, CSV, MAT and more.";
 const FIRST_CLASSES = [
   "normal ECG",
   "atrial fibrillation",
@@ -43,20 +44,25 @@ export const ecg = new EcgView($("ecg"), (words) => {
 });
 
 let whenReady = Promise.resolve();
+let nDrawn = 0;
 
 export function say(text) {
   $("status").textContent = text;
 }
 
-export function showProblem(error) {
-  const box = $("problem");
-  box.replaceChildren(h("strong", {}, error.title || "Something went wrong"), h("span", {}, error.message));
-  box.hidden = false;
+/** Say what went wrong; `about` names the recording that it is about. */
+export function showProblem(error, about = "") {
+  const title = error.title || "Something went wrong";
+  const detail = error.code === "unknown_format" ? FORMATS : sentence(error.message);
+  const parts = [h("strong", {}, about ? `${about}: ${title}` : title), h("span", {}, detail)];
+  if (error.retryAfter) parts.push(h("span", {}, `Try again in ${plural(error.retryAfter, "second")}.`));
+  $("problem").replaceChildren(...parts);
+  $("problem").hidden = false;
 }
 
 function showReadiness() {
   const n = state.promptSet ? state.promptSet.prompts.length : picker.labels.length;
-  const asked = n ? `Classify against ${n === 1 ? "1 class" : `${n} classes`}` : "Classify";
+  const asked = n ? `Classify against ${plural(n, "class", "classes")}` : "Classify";
   $("classify").disabled = state.busy;
   $("classify").textContent = state.busy ? "Classifying\u2026" : asked;
 }
@@ -120,9 +126,11 @@ export async function run() {
     say("Reading the recording\u2026");
     if (countRecords(state.files) > 1) await runBatch();
     else await runOne();
+    bringIntoView();
   } catch (error) {
     say("");
-    showProblem(error);
+    showProblem(error, error.isAboutRecord ? state.name : "");
+    bringIntoView();
   } finally {
     state.busy = false;
     $("results").removeAttribute("aria-busy");
@@ -131,16 +139,42 @@ export async function run() {
   return undefined;
 }
 
+/** On narrow screens the results are beneath the form: go to them. */
+function bringIntoView() {
+  const results = $("results");
+  if (results.getBoundingClientRect().top > innerHeight / 2) results.scrollIntoView({ block: "start" });
+}
+
 async function runOne() {
   const { files, name } = state;
   const drawing = draw(files);
-  const answer = await client.classify(files, chosenClasses());
+  let answer;
+  try {
+    answer = await client.classify(files, chosenClasses());
+  } catch (error) {
+    await showUnclassified(name, drawing);
+    error.isAboutRecord = error.status === 415 || error.status === 422;
+    throw error;
+  }
   $("batch").hidden = true;
   state.shown = files;
   await show(answer, name);
   await drawing;
   const prompts = [...state.prompts.values()];
   await keep({ name, answer, prompts, svg: ecg.markup, scale: ecg.scale }).catch(() => {});
+}
+
+/** What could not be classified may still be drawn; nothing of the recording before it stays. */
+async function showUnclassified(name, drawing) {
+  const isDrawn = await drawing;
+  $("batch").hidden = true;
+  $("empty").hidden = true;
+  $("outcome").hidden = !isDrawn;
+  $("scores-card").hidden = true;
+  $("record-title").textContent = name;
+  for (const id of ["facts", "record-notes"]) $(id).replaceChildren();
+  state.shown = isDrawn ? state.files : [];
+  state.answer = null;
 }
 
 async function runBatch() {
@@ -180,6 +214,7 @@ async function openItem(item) {
 /** Show an entry of the history; its recording is not kept, its drawing is. */
 export function openEntry(entry) {
   state.shown = [];
+  nDrawn += 1;
   $("batch").hidden = true;
   showAnswer(entry.answer, entry.name, entry.prompts);
   if (entry.svg) ecg.show(entry.svg, entry.scale);
@@ -202,6 +237,7 @@ function showAnswer(answer, name, prompts) {
   $("empty").hidden = true;
   $("problem").hidden = true;
   $("outcome").hidden = false;
+  $("scores-card").hidden = false;
   $("record-title").textContent = name;
   $("facts").replaceChildren(...recordFacts(answer.record));
   $("record-notes").replaceChildren(...recordNotes(answer));
@@ -210,11 +246,11 @@ function showAnswer(answer, name, prompts) {
   const by = llm ? `proposed by ${llm}, then verified` : "from knowledge alone, no language model";
   const origin = published ? `Prompts reviewed and published as ${published}` : `Prompts ${by}`;
   $("scores-hint").textContent =
-    `${origin}. The percentile says where this score lies among ${answer.model.n_reference.toLocaleString()} reference recordings ` +
-    "for the same prompt, with its 95 % interval. Open a class for its evidence, and to try another wording.";
+    `${origin}. Percentile: place of the score among ${answer.model.n_reference.toLocaleString()} reference recordings for the same prompt. ` +
+    "Open a class for its evidence, and to try another wording.";
   renderScores();
   const best = sortScores(answer.scores, $("sort").value)[0];
-  say(`Done in ${Math.round(answer.timings_ms.total)} ms. Highest: ${nameOf(best)}.`);
+  say(`Done in ${duration(answer.timings_ms.total)}. Highest: ${nameOf(best)}.`);
 }
 
 function renderScores() {
@@ -232,14 +268,20 @@ function renderScores() {
 
 // --- the drawing
 
+/** Draw files as the controls say, unless they say otherwise by then; return whether that could be done. */
 async function draw(files) {
+  const turn = (nDrawn += 1);
   const [speed, gain] = [Number($("speed").value), Number($("gain").value)];
+  const options = { layout: $("layout").value, speed_mm_s: speed, gain_mm_mv: gain, theme: theme() };
   try {
-    const options = { layout: $("layout").value, speed_mm_s: speed, gain_mm_mv: gain, theme: theme() };
-    ecg.show(await client.plot(files, options), { speed, gain });
+    const drawing = await client.plot(files, options);
+    if (turn !== nDrawn) return true;
+    ecg.show(drawing, { speed, gain });
     ecg.measure(ecg.isMeasuring);
+    return true;
   } catch (error) {
-    ecg.fail(`The recording could not be drawn. ${error.message}`);
+    if (turn === nDrawn) ecg.fail(`The recording could not be drawn. ${error.message}`);
+    return false;
   }
 }
 

@@ -48,9 +48,30 @@ async function send(path, options = {}) {
 }
 
 const json = async (path, options) => (await send(path, options)).json();
-const post = (path, body) =>
-  json(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+const posted = (body) => ({ method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+const post = (path, body) => json(path, posted(body));
 const at = encodeURIComponent;
+const NDJSON = "application/x-ndjson";
+
+const brokenOff = () => new Problem({ title: "The answer broke off", detail: "The service stopped before it was done." });
+
+/** Yield what an answer says line by line, each as soon as it is there. */
+async function* lines(answer) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const read = () =>
+    reader.read().catch((error) => {
+      throw error.name === "AbortError" ? error : brokenOff();
+    });
+  let rest = "";
+  for (;;) {
+    const { done, value } = await read();
+    rest += value || "";
+    const whole = rest.split("\n");
+    rest = done ? "" : whole.pop();
+    for (const line of whole) if (line.trim()) yield JSON.parse(line);
+    if (done) return;
+  }
+}
 
 export const ready = () => json("/ready");
 export const labelSets = () => json("/label-sets");
@@ -61,7 +82,19 @@ export const search = (query, signal) => json(`/knowledge/search?top_k=8&nearest
 
 export const promptSets = () => json("/prompt-sets?limit=50");
 export const promptSet = (id) => json(`/prompt-sets/${at(id)}`);
-export const generate = (body) => post("/prompts/generate", body);
+
+/** Have prompts engineered; `onStep(done, total)` is told of every class. */
+export async function generate(body, onStep, signal) {
+  const { headers, ...options } = posted(body);
+  const answer = await send("/prompts/generate", { ...options, signal, headers: { ...headers, Accept: NDJSON } });
+  for await (const line of lines(answer)) {
+    if (line.event === "progress") onStep(line.done, line.total);
+    else if (line.event === "problem") throw new Problem(line.problem);
+    else return line.prompt_set;
+  }
+  throw brokenOff();
+}
+
 export const reviews = () => json("/reviews?limit=100");
 export const review = (id) => json(`/reviews/${at(id)}`);
 export const openReview = (body) => post("/reviews", body);
@@ -94,16 +127,7 @@ export async function classifyBatch(files, classes, onItem) {
   const answer = await send("/classify/batch", {
     method: "POST",
     body: form(files, classes),
-    headers: { Accept: "application/x-ndjson" },
+    headers: { Accept: NDJSON },
   });
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    rest += value || "";
-    const lines = rest.split("\n");
-    rest = done ? "" : lines.pop();
-    for (const line of lines) if (line.trim()) onItem(JSON.parse(line));
-    if (done) return;
-  }
+  for await (const item of lines(answer)) onItem(item);
 }

@@ -22,9 +22,15 @@ export function debounce(call, ms) {
   };
 }
 
-export const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+export const plural = (n, word, many = `${word}s`) => `${n} ${n === 1 ? word : many}`;
 
-export const number = (value, digits) => (value === null || value === undefined ? "\u2013" : value.toFixed(digits));
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** A figure for reading: with a true minus, and a dash where there is none. */
+export const number = (value, digits) =>
+  value === null || value === undefined ? "\u2013" : value.toFixed(digits).replace("-", "\u2212");
+
+export const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 export const hidden = (text) => h("span", { class: "visually-hidden" }, text);
 

@@ -4,13 +4,19 @@ import * as client from "./client.js";
 import { badge, h, plural, when } from "./dom.js";
 import { promptEvidence } from "./evidence.js";
 import { save } from "./files.js";
+import { generateForm } from "./generating.js";
 import { reviewPanel, startReviewForm } from "./review.js";
 
 /** Return what the view shows; `path` follows `#prompts/`, `onUse(set, name)` classifies with a set. */
 export async function promptsView(path, onUse) {
   if (path[0] === "review") return [backLink(), await reviewPanel(path[1])];
   if (path[0]) return [backLink(), setPanel(await client.promptSet(path[0]), onUse)];
-  const [sets, reviews, publications] = await Promise.all([client.promptSets(), client.reviews(), client.publications()]);
+  const [sets, reviews, publications, labelSets] = await Promise.all([
+    client.promptSets(),
+    client.reviews(),
+    client.publications(),
+    client.labelSets(),
+  ]);
   return [
     h("div", { class: "card-head" }, h("h1", {}, "Prompts")),
     h(
@@ -19,101 +25,44 @@ export async function promptsView(path, onUse) {
       "What the model is asked, for each class: made from the sources, checked phrase by phrase, and never changed once made. " +
         "A review decides on every phrase and publishes a version that studies can demand.",
     ),
-    generateForm(),
+    generateForm(labelSets, openMade),
     h("div", { class: "columns" }, publicationList(publications.items, onUse), reviewList(reviews.items)),
     setList(sets),
   ];
 }
 
+/** Show a set that was just made, unless the reader went elsewhere meanwhile. */
+function openMade(set) {
+  if (location.hash === "#prompts") location.hash = `#prompts/${set.id}`;
+}
+
 const backLink = () => h("p", {}, h("a", { href: "#prompts", class: "back" }, "\u2190 All prompts"));
 
-function generateForm() {
-  const labels = h("input", {
-    id: "generate-labels",
-    type: "text",
-    required: true,
-    maxlength: "2000",
-    placeholder: "atrial flutter; left bundle branch block",
-  });
-  const llm = h(
-    "select",
-    { id: "generate-llm" },
-    h("option", { value: "auto" }, "language model if one answers"),
-    h("option", { value: "off" }, "knowledge alone"),
-    h("option", { value: "required" }, "language model required"),
-  );
-  const status = h("p", { class: "status", role: "status" });
-  const submit = async (event) => {
-    event.preventDefault();
-    status.textContent = "Engineering and verifying\u2026";
-    try {
-      const named = labels.value.split(";").map((label) => label.trim()).filter(Boolean);
-      const set = await client.generate({ labels: named, llm: llm.value });
-      location.hash = `#prompts/${set.id}`;
-    } catch (error) {
-      status.textContent = error.message;
-    }
-  };
-  return h(
-    "form",
-    { class: "card generate", onsubmit: submit },
-    h("h2", {}, "Generate prompts"),
-    h(
-      "div",
-      { class: "row wrap" },
-      h("label", { class: "grow" }, h("span", { class: "select-label" }, "Classes, separated by ;"), labels),
-      h("label", {}, h("span", { class: "select-label" }, "Proposed by"), llm),
-      h("button", { type: "submit", class: "primary small" }, "Generate"),
-    ),
-    status,
-  );
+/** A card with a line for each of `items`, or the words `none` where there are none. */
+function listCard(title, items, line, none) {
+  const content = items.length
+    ? h("ul", { class: "lines" }, items.map((item) => h("li", {}, line(item))))
+    : h("p", { class: "hint" }, none);
+  return h("section", { class: "card" }, h("h2", {}, title), content);
 }
 
 function publicationList(items, onUse) {
   const use = async (item) => onUse(await client.promptSet(item.prompt_set_id), item.reference);
-  return h(
-    "section",
-    { class: "card" },
-    h("h2", {}, "Published"),
-    items.length
-      ? h(
-          "ul",
-          { class: "lines" },
-          items.map((item) =>
-            h(
-              "li",
-              {},
-              h("a", { href: `#prompts/${item.prompt_set_id}` }, item.reference),
-              h("span", { class: "hint" }, `${item.reviewer}, ${when(item.at)}`),
-              h("button", { type: "button", class: "quiet small", onclick: () => use(item) }, "Use"),
-            ),
-          ),
-        )
-      : h("p", { class: "hint" }, "No version has been published. Open a set below and review it."),
-  );
+  const line = (item) => [
+    h("a", { href: `#prompts/${item.prompt_set_id}` }, item.reference),
+    h("span", { class: "hint" }, `${item.reviewer}, ${when(item.at)}`),
+    h("button", { type: "button", class: "quiet small", onclick: () => use(item) }, "Use"),
+  ];
+  return listCard("Published", items, line, "No version has been published. Open a set below and review it.");
 }
 
 function reviewList(items) {
-  return h(
-    "section",
-    { class: "card" },
-    h("h2", {}, "Reviews"),
-    items.length
-      ? h(
-          "ul",
-          { class: "lines" },
-          items.map((item) =>
-            h(
-              "li",
-              {},
-              h("a", { href: `#prompts/review/${item.id}` }, item.name),
-              badge(item.state, item.state === "open" ? "warn" : "good"),
-              h("span", { class: "hint" }, when(item.created_at)),
-            ),
-          ),
-        )
-      : h("p", { class: "hint" }, "No review has been opened."),
-  );
+  const line = (item) => [
+    h("a", { href: `#prompts/review/${item.id}` }, item.name),
+    badge(item.state, item.state === "open" ? "warn" : "good"),
+    h("span", { class: "hint" }, when(item.created_at)),
+  ];
+  return listCard("Reviews", items, line, "No review has been opened.");
 }
 
 function setList({ items, total }) {
@@ -127,7 +76,9 @@ function setList({ items, total }) {
       h("td", {}, item.llm || "knowledge alone"),
       h("td", {}, when(item.created_at)),
     );
-  const heads = ["Set", "Classes", "Label set", "Proposed by", "Made"];
+  const heads = ["Set", "Classes", "Label set", "Proposed by", "Made"].map((text) =>
+    h("th", { scope: "col", class: text === "Classes" ? "num" : "" }, text),
+  );
   return h(
     "section",
     { class: "card" },
@@ -136,7 +87,7 @@ function setList({ items, total }) {
       ? h(
           "div",
           { class: "table-box", tabindex: "0", role: "region", "aria-label": "Stored prompt sets" },
-          h("table", {}, h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, items.map(row))),
+          h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, items.map(row))),
         )
       : h("p", { class: "hint" }, "Every classification stores the prompts that it used; none has been made yet."),
   );
@@ -162,7 +113,7 @@ function setPanel(set, onUse) {
     h(
       "p",
       { class: "lead" },
-      `${plural(set.prompts.length, "class").replace("classs", "classes")}, proposed by ${set.generator.llm || "knowledge alone"}. `,
+      `${plural(set.prompts.length, "class", "classes")}, proposed by ${set.generator.llm || "knowledge alone"}. `,
       sources ? `Sources: ${sources}.` : "",
     ),
     ...set.notices.map((notice) => h("p", { class: "callout warn" }, notice)),

@@ -45,10 +45,11 @@ def api_page() -> str:
     lines.append("| route | what | scope | statuses |\n|---|---|---|---|")
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
-            first = operation.get("description", operation["summary"]).splitlines()[0]
             statuses = ", ".join(sorted(operation["responses"]))
             scope = operation.get("x-scope", "")
-            lines.append(f"| `{method.upper()} {path}` | {first} | {scope} | {statuses} |")
+            lines.append(
+                f"| `{method.upper()} {path}` | {operation['summary']} | {scope} | {statuses} |"
+            )
     lines.append("\n## Errors\n\nEvery error is `application/problem+json` with a stable `code`.\n")
     lines.append("| code | status | title |\n|---|---|---|")
     lines += [f"| `{code}` | {p.status} | {p.title} |" for code, p in PROBLEMS.items()]

@@ -132,7 +132,7 @@ def serious(page: Any) -> list[Any]:
 def test_one_press_shows_drawing_ranking_and_evidence(page: Any, picture: Any) -> None:
     try_example(page)
     assert page.locator("#scores .score").count() == 5
-    assert page.locator("#mode").inner_text() == "Knowledge-only mode"
+    assert page.locator("#mode").inner_text() == "Knowledge only"
     page.locator("#scores summary").first.click()
     page.get_by_text("Prompt that was encoded").first.wait_for()
     page.get_by_text("Attributes").first.wait_for()
@@ -181,9 +181,26 @@ def test_suggestions_are_taken_with_the_keyboard(page: Any) -> None:
     page.get_by_role("button", name="Remove atrial flutter").wait_for()
 
 
-def test_a_file_that_is_no_ecg_is_explained(page: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_no_ecg_is_explained_and_no_earlier_answer_stays(
+    page: Any, tmp_path: Path
+) -> None:
+    try_example(page)
     choose(page, tmp_path, ("note.txt",))
-    page.get_by_role("alert").get_by_text("no ECG format").first.wait_for()
+    alert = page.get_by_role("alert")
+    alert.get_by_text("note.txt: The file is of no known ECG format").wait_for()
+    alert.get_by_text("Read are DICOM").wait_for()
+    assert not page.locator("#outcome").is_visible()
+
+
+def test_what_lacks_leads_is_drawn_with_what_it_lacks(page: Any, tmp_path: Path) -> None:
+    rows = (line.split(",")[:7] for line in EXAMPLE.read_text().splitlines())
+    (tmp_path / "limbs.csv").write_text("\n".join(",".join(row) for row in rows))
+    page.set_input_files("#file", tmp_path / "limbs.csv")
+    page.get_by_role("alert").get_by_text("'V1', 'V2'").wait_for()
+    page.locator("#ecg svg").get_by_text("V1 not recorded").wait_for()
+    assert not page.locator("#scores-card").is_visible()
+    try_example(page)
+    assert not page.get_by_role("alert").is_visible()
 
 
 def test_layout_gain_and_speed_redraw_the_ecg(page: Any) -> None:
@@ -195,6 +212,19 @@ def test_layout_gain_and_speed_redraw_the_ecg(page: Any) -> None:
     ):
         page.locator(control).select_option(value)
         page.locator("#ecg svg title").get_by_text(title).wait_for(state="attached")
+
+
+def test_of_two_drawings_that_were_asked_for_the_later_one_stays(page: Any) -> None:
+    try_example(page)
+    held: list[Any] = []
+    page.route("**/plot?*gain_mm_mv=20*", lambda route: held.append(route))
+    page.locator("#gain").select_option("20")
+    page.locator("#gain").select_option("5")
+    page.locator("#ecg svg title").get_by_text("25 mm/s, 5 mm/mV").wait_for(state="attached")
+    with page.expect_response("**/plot?*gain_mm_mv=20*"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert "5 mm/mV" in page.locator("#ecg svg title").text_content()
 
 
 def test_zoom_widens_the_drawing(page: Any) -> None:
@@ -337,6 +367,48 @@ def test_prompts_are_generated_read_and_used(page: Any, picture: Any) -> None:
     assert page.locator("#chips li").count() == 5
 
 
+def test_generation_shows_its_progress_and_says_it_now_and_then(page: Any) -> None:
+    page.get_by_role("link", name="Prompts", exact=True).click()
+    page.locator("#generate-set").select_option("csn")
+    page.evaluate(
+        """() => {
+          window.said = [];
+          const words = document.querySelector(".generate [role=status]");
+          const note = () => window.said.push([words.textContent, words.ariaLive]);
+          new MutationObserver(note).observe(words, {childList: true});
+        }"""
+    )
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("progressbar", name="Classes done").wait_for()
+    page.locator(".prompt-item").nth(37).wait_for()
+    said = [words for words, live in page.evaluate("said") if live == "polite" and words]
+    assert said[0].startswith("Engineering")
+    assert said[-1] == "38 of 38 classes done"
+    assert 3 <= len(said) <= 8
+
+
+def test_generation_is_stopped_by_the_keyboard(page: Any) -> None:
+    page.route("**/prompts/generate", lambda route: None)  # never answered
+    page.get_by_role("link", name="Prompts", exact=True).click()
+    page.get_by_label("Classes, separated by ;").fill("a; b; c; d")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Stopped. Nothing was stored.").wait_for()
+    assert page.get_by_role("button", name="Generate").is_enabled()
+    assert not page.get_by_role("progressbar").is_visible()
+
+
+def test_a_language_model_that_is_required_and_absent_is_said_so(page: Any) -> None:
+    page.get_by_role("link", name="Prompts", exact=True).click()
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_text("Name at least one class").wait_for()
+    page.get_by_label("Classes, separated by ;").fill("atrial flutter")
+    page.get_by_label("Proposed by").select_option("required")
+    page.get_by_role("button", name="Generate").click()
+    page.locator(".generate").get_by_text("none is configured").wait_for()
+
+
 def test_a_review_decides_edits_and_publishes(page: Any, picture: Any) -> None:
     name = f"study-{os.getpid()}"
     open_review(page, "atrial flutter", name)
@@ -412,6 +484,12 @@ def test_axe_finds_nothing_serious(
     found["prompts"] = serious(page)
     open_review(page, "atrial flutter", f"axe-{scheme}-{os.getpid()}")
     found["review"] = serious(page)
+    page.get_by_role("link", name="All prompts").click()
+    page.route("**/prompts/generate", lambda route: None)
+    page.get_by_label("Classes, separated by ;").fill("a; b; c; d")
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("progressbar", name="Classes done").wait_for()
+    found["progress"] = serious(page)
     context.close()
     assert {view: violations for view, violations in found.items() if violations} == {}
 
@@ -424,6 +502,7 @@ def test_a_phone_shows_every_view_without_sideways_scrolling(
     page.goto(f"{server[0]}/")
     widths = {}
     try_example(page)
+    page.wait_for_function("document.querySelector('#results').getBoundingClientRect().top < 40")
     page.locator("#scores summary").first.click()
     widths["classified"] = page.evaluate("document.documentElement.scrollWidth")
     page.locator("#record-title").scroll_into_view_if_needed()
@@ -451,3 +530,8 @@ def test_views_are_reached_by_keys_and_named_to_screen_readers(page: Any) -> Non
 def test_the_api_documentation_opens_without_another_server(page: Any) -> None:
     page.goto(page.url.split("#")[0] + "docs")
     page.get_by_text("/classify/batch").first.wait_for()
+    page.get_by_text("Score several ECGs").wait_for()
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert "dark-mode" in page.locator("html").get_attribute("class")
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("heading", name="History").wait_for()

@@ -6,33 +6,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ckepe.prompt_set import Evidence, Generator, LabelPrompt, Phrase, PromptSet, Relation
-
+from ..prompt_sets import one_class_set, phrase
 from .conftest import ECG_BYTES, ClientFactory
 
 LABEL = "atrial fibrillation"
 FILE = {"file": ("ecg.bin", ECG_BYTES)}
 WHO = {"reviewer": "R. Reviewer", "reason": "as agreed"}
-
-
-def phrase(text: str, relation: Relation = Relation.ATTRIBUTE) -> Phrase:
-    evidence = Evidence(concept_id="ECG:x", source="merl", version="1", matched=text, score=1.0)
-    return Phrase(text=text, relation=relation, evidence=(evidence,))
-
-
-BASE = PromptSet(
-    generator=Generator(llm=None, templates={}, sources=()),
-    prompts=(
-        LabelPrompt(
-            label=LABEL,
-            meaning=LABEL,
-            is_grounded=True,
-            concept_ids=("ECG:atrial-fibrillation",),
-            text=f"{LABEL}, absent P waves, irregular RR intervals",
-            attributes=(phrase("absent P waves"), phrase("irregular RR intervals")),
-        ),
-    ),
-)
+BASE = one_class_set(LABEL, phrase("absent P waves"), phrase("irregular RR intervals"))
 
 
 @pytest.fixture

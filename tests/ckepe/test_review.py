@@ -3,36 +3,22 @@
 import pytest
 
 from ckepe.errors import CkepeError
-from ckepe.prompt_set import Generator, LabelPrompt, Phrase, PromptSet, RejectedPhrase, Relation
+from ckepe.prompt_set import Phrase, PromptSet, RejectedPhrase, Relation
 from ckepe.review import Action, Decision, Status, reviewed_phrases, revise
 
+from ..prompt_sets import one_class_set, phrase
+
 LABEL = "left bundle branch block"
-SUBTYPE = Phrase(text="incomplete block", relation=Relation.NARROWER, evidence=())
-ATTRIBUTE = Phrase(text="broad R wave in V6", relation=Relation.ATTRIBUTE, evidence=())
+SUBTYPE = phrase("incomplete block", Relation.NARROWER)
+ATTRIBUTE = phrase("broad R wave in V6")
 REFUSED = RejectedPhrase(
     text="delta wave", relation=Relation.OTHER_CONDITION, evidence=(), reason="not of this"
 )
+BASE = one_class_set(LABEL, SUBTYPE, ATTRIBUTE, names=["LBBB"], rejected=[REFUSED])
 
 
 def fits(text: str) -> bool:
     return len(text.split()) <= 256
-
-
-BASE = PromptSet(
-    generator=Generator(llm=None, templates={}, sources=()),
-    prompts=(
-        LabelPrompt(
-            label=LABEL,
-            meaning=LABEL,
-            is_grounded=True,
-            concept_ids=("ECG:x",),
-            text=f"{LABEL}, LBBB, incomplete block, broad R wave in V6",
-            subtypes=(SUBTYPE,),
-            attributes=(ATTRIBUTE,),
-            rejected=(REFUSED,),
-        ),
-    ),
-)
 
 
 def decision(action: Action, phrase: str, wording: Phrase | None = None) -> Decision:
