@@ -1,12 +1,12 @@
 """The prompt of each class of a manifest: engineered, read from a file, or its own words."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from knowledge_sources.label_sets import find_label, label_set
 from merl_core.errors import MerlError
+from merl_core.json_file import read_json
 
 if TYPE_CHECKING:
     from merl_core.datasets.manifest import Manifest
@@ -26,7 +26,14 @@ EngineerFactory = Callable[[Callable[[int, int], None] | None], PromptEngineer]
 def engineer_texts(
     factory: EngineerFactory | None, table: "Manifest", set_name: str | None, *, bare: bool
 ) -> dict[str, str]:
-    """Return prompts by column head: the pipeline's, or the classes' own words."""
+    """Return prompts by column head: the pipeline's, or the classes' own words.
+
+    Raises:
+        MerlError: The manifest has no class.
+    """
+    if not table.labels:
+        msg = "the manifest has no class: it needs a column of 0 and 1 for each"
+        raise MerlError(msg)
     labels = {head: _label_key(head, set_name) for head in table.labels}
     if bare:
         return {head: _meaning(key) for head, key in labels.items()}
@@ -59,20 +66,17 @@ def _meaning(key: str) -> str:
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """Return texts by label of a prompt set, or of a plain JSON object of label and text."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"prompt set {str(path)!r} cannot be read: {error.strerror}"
-        raise MerlError(msg) from error
-    except ValueError as error:
-        msg = f"prompt set {str(path)!r} is not JSON: {error}"
-        raise MerlError(msg) from error
-    items = content.get("prompts", content) if isinstance(content, dict) else None
+    """Return texts by label of a prompt set, or of a plain JSON object of label and text.
+
+    Raises:
+        MerlError: The file cannot be read, is not JSON, or holds something else.
+    """
+    content = read_json(path, "prompt set")
+    items = content.get("prompts", content) if isinstance(content, dict) else content
     try:
         if isinstance(items, list):
             return {item["label"]: item["text"] for item in items}
-        return {str(label): str(text) for label, text in dict(items or {}).items()}
+        return {str(label): str(text) for label, text in dict(items).items()}
     except (TypeError, KeyError, ValueError) as error:
         msg = f"prompt set {str(path)!r} does not hold a label and a text for each prompt"
         raise MerlError(msg) from error

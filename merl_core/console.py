@@ -49,13 +49,14 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def write_json(content: dict[str, Any], output: Path | None) -> None:
-    """Write to a file, whose folder is made, or to stdout."""
+    """Write to a file, whose folder is made, or to stdout; a failure is one line."""
     text = json.dumps(content, indent=2, ensure_ascii=False)
     if output is None:
         typer.echo(text)
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text + "\n", encoding="utf-8")
+    with reported():
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
 
 
 def say(message: str) -> None:

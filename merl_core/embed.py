@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from merl_core.datasets.manifest import Manifest
 from merl_core.engine import Engine
+from merl_core.errors import MerlError
 from merl_core.evaluate import encode_manifest
 
 FEATURES_FILE: Final = "features.parquet"
@@ -56,6 +57,9 @@ def load_features(
 
     What is there is taken only if the same weights wrote it and it holds every recording;
     otherwise it is written anew. Recordings that cannot be used are absent.
+
+    Raises:
+        MerlError: No recording can be used.
     """
     file = folder / FEATURES_FILE
     if file.is_file():
@@ -64,7 +68,10 @@ def load_features(
         paths = table["path"].to_pylist()
         if metadata.get(b"sha256") == engine.sha256.encode() and set(manifest.paths) <= set(paths):
             return dict(zip(paths, _rows(table), strict=True))
-    write_features(engine, manifest, root, folder, on_progress)
+    _, failed = write_features(engine, manifest, root, folder, on_progress)
+    if len(failed) == len(manifest):
+        msg = f"no recording of the manifest could be used: {failed[0]['reason']}"
+        raise MerlError(msg)
     table = pq.read_table(file)
     return dict(zip(table["path"].to_pylist(), _rows(table), strict=True))
 

@@ -103,8 +103,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         msg = f"weights {str(path)!r} cannot be read: {error.strerror}"
         raise CheckpointError(msg) from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError) as error:
-        reason = (str(error).splitlines() or ["nothing in it"])[0][:160]
-        msg = f"{path}: not a file of weights that is safe to load ({reason})"
+        msg = f"{path}: no file of PyTorch weights, or damaged, or it holds more than tensors"
         raise CheckpointError(msg) from error
     for wrapper in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):

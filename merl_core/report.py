@@ -1,7 +1,6 @@
 """The paper's figures, drawn from results: SVG and PNG, with the data beside them as CSV."""
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -9,9 +8,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from merl_core.errors import MerlError
+from merl_core.json_file import read_json
 
 Result = dict[str, Any]
-KINDS: Final = ("zero_shot", "probe", "transfer", "supervised", "scaling", "embedding")
+_VALUE: Final = ("label_set", "macro_auroc", "macro_auroc_ci")
+KINDS: Final = {
+    "zero_shot": ("model", "prompts", *_VALUE),
+    "probe": ("model", "label_set", "recipe", "shares"),
+    "transfer": ("model", "label_set", "shares"),
+    "supervised": ("label_set", "shares"),
+    "scaling": ("varies", "n_train", "n_parameters", *_VALUE),
+    "embedding": ("model", "label_set", "points"),
+}
+"""Kinds of results, and the fields that each has."""
 _NAMES: Final = {
     "ptbxl_super": "PTB-XL super", "ptbxl_sub": "PTB-XL sub", "ptbxl_form": "PTB-XL form",
     "ptbxl_rhythm": "PTB-XL rhythm", "cpsc2018": "CPSC2018", "csn": "CSN",
@@ -23,23 +32,22 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
     """Return results of files that hold one each, or a list under `results`.
 
     Raises:
-        MerlError: A file cannot be read, is not JSON, or holds no result that is known.
+        MerlError: A file cannot be read, is not JSON, holds no result that is known, or one
+            without a field of its kind.
     """
     found: list[Result] = []
     for path in paths:
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            msg = f"results {str(path)!r} cannot be read: {error.strerror}"
-            raise MerlError(msg) from error
-        except ValueError as error:
-            msg = f"results {str(path)!r} are not JSON: {error}"
-            raise MerlError(msg) from error
+        content = read_json(path, "result")
         items = content.get("results", [content]) if isinstance(content, dict) else []
         known = [item for item in items if isinstance(item, dict) and item.get("kind") in KINDS]
         if not known:
             msg = f"{path}: no result of kind {', '.join(KINDS)}"
             raise MerlError(msg)
+        for item in known:
+            missing = [name for name in KINDS[item["kind"]] if name not in item]
+            if missing:
+                msg = f"{path}: a result of kind {item['kind']!r} lacks {missing[0]!r}"
+                raise MerlError(msg)
         found += known
     return found
 
@@ -102,7 +110,7 @@ def _headline(results: Sequence[Result], folder: Path) -> list[Path]:
             axis.set_xticklabels(["1", "10", "100"])
             axis.set_title(_title(name), fontsize=10)
         axes[0].set_ylabel("macro AUROC")
-        axes[-1].legend(fontsize=6, loc="lower right", frameon=False)
+        _legend_below(axes)
         return save(folder, "zero_shot_and_probe", rows)
 
 
@@ -123,13 +131,13 @@ def _by_data_set(results: Sequence[Result], folder: Path) -> list[Path]:
                     axis.bar(
                         s + (m - (len(models) - 1) / 2) * width, value, width,
                         yerr=[[value - low], [high - value]], capsize=2,
-                        color=_color(model), label=model if s == 0 else None,
+                        color=_color(model), label=model,
                     )  # fmt: skip
                     rows.append(_row(name, model, None, result))
         axis.axhline(0.5, color="#999999", lw=0.8)
         axis.set(ylim=(0.3, 1.0), ylabel="macro AUROC, zero-shot", xticks=range(len(sets)))
         axis.set_xticklabels([_title(name) for name in sets], fontsize=8)
-        axis.legend(fontsize=7, frameon=False, ncols=3, loc="upper center")
+        _legend_below([axis])
         return save(folder, "by_data_set", rows)
 
 
@@ -151,12 +159,12 @@ def _prompts(results: Sequence[Result], folder: Path) -> list[Path]:
                 axis.errorbar(
                     place + 0.12 * (a - (len(arms) - 1) / 2), value,
                     yerr=[[value - low], [high - value]], marker="o", ms=5, capsize=2,
-                    color=_COLORS[a % len(_COLORS)], label=arm if place == 0 else None,
+                    color=_COLORS[a % len(_COLORS)], label=arm,
                 )  # fmt: skip
                 rows.append(_row(result["label_set"], arm, None, result))
         axis.set(ylabel=f"macro AUROC, zero-shot {main}", xticks=range(len(sets)))
         axis.set_xticklabels([_title(name) for name in sets], fontsize=8)
-        axis.legend(fontsize=7, frameon=False, title="prompt", title_fontsize=7)
+        _legend_below([axis], "prompt")
         return save(folder, "prompts", rows)
 
 
@@ -165,7 +173,7 @@ def _scaling(results: Sequence[Result], folder: Path) -> list[Path]:
     if not points:
         return []
     rows: list[Result] = []
-    with _figure(2) as (axes, save):
+    with _figure(2, width=7.0) as (axes, save):
         for axis, (key, title) in zip(
             axes,
             (("n_train", "training records"), ("n_parameters", "parameters of the ECG encoder")),
@@ -174,14 +182,17 @@ def _scaling(results: Sequence[Result], folder: Path) -> list[Path]:
             chosen = sorted((p for p in points if p["varies"] == key), key=lambda p: p[key])
             for name in dict.fromkeys(p["label_set"] for p in chosen):
                 line = [p for p in chosen if p["label_set"] == name]
-                axis.plot(
-                    [p[key] for p in line], [p["macro_auroc"] for p in line], marker="o", ms=4,
-                    color=_color(name), label=_title(name),
+                values = [p["macro_auroc"] for p in line]
+                low = [v - p["macro_auroc_ci"][0] for v, p in zip(values, line, strict=True)]
+                high = [p["macro_auroc_ci"][1] - v for v, p in zip(values, line, strict=True)]
+                axis.errorbar(
+                    [p[key] for p in line], values, yerr=[low, high], marker="o", ms=4, lw=1.2,
+                    capsize=2, color=_color(name), label=_title(name),
                 )  # fmt: skip
                 rows += [_row(name, key, p[key], p) for p in line]
             axis.set(xscale="log", xlabel=title)
         axes[0].set_ylabel("macro AUROC, zero-shot")
-        axes[0].legend(fontsize=7, frameon=False)
+        _legend_below(axes)
         return save(folder, "scaling", rows)
 
 
@@ -232,6 +243,18 @@ def _figure(
         return paths
 
     yield axes, save
+
+
+def _legend_below(axes: Sequence[Any], title: str | None = None) -> None:
+    """Add one legend of all axes below them, where it covers no data."""
+    named: dict[str, Any] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    axes[0].figure.legend(
+        named.values(), named.keys(), loc="outside lower center", ncols=min(4, len(named)),
+        fontsize=7, frameon=False, title=title, title_fontsize=7,
+    )  # fmt: skip
 
 
 def _main_arm(results: Sequence[Result], name: str) -> list[Result]:

@@ -232,3 +232,134 @@ def test_a_manifest_without_its_column_and_an_absent_backend_are_one_line(
     )  # fmt: skip
     assert result.exit_code == 2
     assert "unknown backend 'abacus'" in " ".join(result.output.split())
+
+
+@pytest.fixture
+def other_set(split_manifest: Path, tmp_path: Path) -> Path:
+    """The test recordings of the split under the codes of another data set."""
+    lines = split_manifest.read_text().splitlines()[1:]
+    rows = [line.split(",") for line in lines if ",test," in line]
+    manifest = tmp_path / "csn.csv"
+    body = [f"{path},{patient},test,{flag},{1 - int(flag)}" for path, patient, _, flag in rows]
+    manifest.write_text("\n".join(["path,patient_id,split,AF,ST", *body]) + "\n")
+    return manifest
+
+
+def probe_across(
+    manifest: Path, other: Path, checkpoint: Path, features: Path, *extra: object
+) -> Result:
+    root = manifest.parent
+    return run(
+        "probe", manifest, "--root", root, "--checkpoint", checkpoint, "--features", features,
+        "--transfer-root", root, "--transfer-to", other, "--n-bootstraps", 10, *extra,
+    )  # fmt: skip
+
+
+def test_a_probe_is_tested_on_another_set_by_the_concepts_that_both_have(
+    split_manifest: Path, other_set: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """`AF` of CSN is atrial flutter: `AFLT` of PTB-XL's rhythms, and not `AFIB`."""
+    ours = tmp_path / "rhythm.csv"
+    lines = [line.split(",") for line in split_manifest.read_text().splitlines()[1:]]
+    body = [f"{path},{who},{split},1,{flag},{1 - int(flag)}" for path, who, split, flag in lines]
+    ours.write_text("\n".join(["path,patient_id,split,AFIB,AFLT,STACH", *body]) + "\n")
+    for path in split_manifest.parent.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    result = probe_across(
+        ours, other_set, tiny_checkpoint, tmp_path / "f", "-o", tmp_path / "transfer.json",
+        "--label-set", "ptbxl_rhythm", "--transfer-label-set", "csn",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "transfer.json").read_text())
+    assert found["kind"] == "transfer"
+    last = found["runs"][-1]
+    assert [row["label"] for row in last["classes"]] == ["AFLT", "STACH"]
+    assert (last["n_train"], last["n_test"]) == (16, 10)
+
+
+def test_sets_without_a_common_class_or_a_test_split_are_refused(
+    split_manifest: Path, other_set: Path, simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    for other, message in (
+        (other_set, "the two data sets share no class"),
+        (simulated / "manifest.csv", "no recording is in split 'test'"),
+        (tmp_path / "absent.csv", "absent.csv' cannot be read"),
+    ):
+        result = probe_across(split_manifest, other, tiny_checkpoint, tmp_path / "f")
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["evaluate", "calibrate", "probe"])
+@pytest.mark.parametrize(
+    ("head", "row", "message"),
+    [
+        ("file,split,a", "x.hea,test,1", "column 'path' is missing"),
+        ("path,split", "x.hea,val", "the manifest has no class"),
+        ("path,split,a", "x.hea,val,1", "x.hea' does not exist"),
+    ],
+)
+def test_each_measurement_names_the_column_or_file_that_is_missing(
+    tiny_checkpoint: Path, tmp_path: Path, command: str, head: str, row: str, message: str
+) -> None:
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"{head}\n{row}\n")
+    extra = {
+        "evaluate": [],
+        "calibrate": ["--name", "x", "-o", tmp_path / "c"],
+        "probe": ["--features", tmp_path / "f"],
+    }[command]
+    result = run(command, manifest, "--root", tmp_path, "--checkpoint", tiny_checkpoint, *extra)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["evaluate", "calibrate", "probe", "embed", "bulk"])
+def test_each_measurement_names_the_file_of_a_damaged_checkpoint(
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path, command: str
+) -> None:
+    (tiny_checkpoint / "model.safetensors").write_bytes(b"torn")
+    out = ["-o", tmp_path / "out"]
+    extra = {
+        "evaluate": ["--bare"],
+        "calibrate": ["--name", "x", *out],
+        "probe": ["--features", tmp_path / "f"],
+        "embed": out,
+        "bulk": ["--labels", "atrial fibrillation", *out],
+    }[command]
+    words = ["bulk", "classify"] if command == "bulk" else [command]
+    result = run(
+        *words, simulated / "manifest.csv", "--root", simulated, "--checkpoint", tiny_checkpoint,
+        *extra,
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert f"{tiny_checkpoint}/model.safetensors: not a complete safetensors file" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_report_that_cannot_be_written_is_one_line(
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    result = run(
+        "evaluate", simulated / "manifest.csv", "--root", simulated, "--bare", "--n-bootstraps", 10,
+        "--checkpoint", tiny_checkpoint, "-o", tmp_path / "file" / "report.json",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert f"'{tmp_path}/file'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "is not JSON"), ("[1, 2]", "does not hold a label and a text for each prompt")],
+)
+def test_a_file_that_is_no_prompt_set_is_named(
+    simulated: Path, tmp_path: Path, content: str, message: str
+) -> None:
+    prompts = tmp_path / "set.json"
+    prompts.write_text(content)
+    result = run("evaluate", simulated / "manifest.csv", "--prompts", prompts)
+    assert result.exit_code == 2
+    assert f"{str(prompts)!r} {message}" in result.stderr

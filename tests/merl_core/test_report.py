@@ -31,7 +31,7 @@ RESULTS = [
     },
     {
         "kind": "scaling", "varies": "n_train", "n_train": 100, "n_parameters": 5,
-        "label_set": "ptbxl_super", "macro_auroc": 0.7,
+        "label_set": "ptbxl_super", "macro_auroc": 0.7, "macro_auroc_ci": [0.6, 0.8],
     },
     {
         "kind": "embedding", "label_set": "ptbxl_super", "model": {"id": "m"},
@@ -70,6 +70,22 @@ def test_a_file_that_is_no_result_is_named(tmp_path: Path) -> None:
         read_results([file])
     with pytest.raises(MerlError, match="cannot be read"):
         read_results([tmp_path / "absent.json"])
+
+
+def test_a_result_without_a_field_of_its_kind_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"kind": "probe", "model": {"id": "m"}, "label_set": "csn"}))
+    with pytest.raises(MerlError, match=r"x\.json: a result of kind 'probe' lacks 'recipe'"):
+        read_results([file])
+
+
+def test_the_legend_lies_below_the_data(tmp_path: Path) -> None:
+    draw_figures(RESULTS, tmp_path)
+    svg = (tmp_path / "zero_shot_and_probe.svg").read_text()
+    assert svg.index("figure_1") < svg.index("axes_1") < svg.index('id="legend_1"')
+    drawn = svg[svg.index('id="axes_1"') : svg.index('id="legend_1"')]
+    assert "probe m" not in drawn
+    assert svg.count(">probe m<") == 1
 
 
 def test_results_of_many_runs_may_lie_in_one_file(tmp_path: Path) -> None:
