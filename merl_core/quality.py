@@ -25,9 +25,10 @@ _WANDER_HZ, _NOISE_HZ = 0.7, 35.0
 _FLAT_MV = 0.03
 """A second whose values span less than this shows no heart beat."""
 
+SCORE_VALUES = ("worst_agreement", "second_worst_agreement", "flat_share", "log_largest_mv")
 _INTERCEPT = -2.02
 _WEIGHTS = (2.53, 3.97, -1.97, -0.50)
-"""Of worst agreement, second worst, flat share, and log of the largest voltage in mV."""
+"""Of the `SCORE_VALUES`."""
 ACCEPTABLE_SCORE = 0.5
 
 _LIMITS = {
@@ -66,6 +67,8 @@ class Quality:
     score: float
     """Probability, 0 to 1, that a reader would call the recording acceptable."""
     checks: tuple[Check, ...]
+    score_values: tuple[float, ...] = ()
+    """What the score weighs, in the order of `SCORE_VALUES`; empty if nothing could be measured."""
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -117,22 +120,20 @@ def assess_quality(record: Record) -> Quality:
         _lower_by_lead("beat_agreement", agreement, leads, "beats agree with each other {:.2f}"),
         *_limb_lead_checks(bands, leads),
     ]
-    score = _score(agreement, flat, largest)
-    acceptable = score >= ACCEPTABLE_SCORE and all(check.ok for check in checks[:2])
-    return Quality(bool(acceptable), score, tuple(checks))
-
-
-def _score(
-    agreement: NDArray[np.float64], flat: NDArray[np.float64], largest: NDArray[np.float64]
-) -> float:
     worst = np.sort(agreement)
     values = (
-        worst[0],
-        worst[min(1, len(worst) - 1)],
-        flat.max(),
+        float(worst[0]),
+        float(worst[min(1, len(worst) - 1)]),
+        float(flat.max()),
         math.log(float(np.clip(largest.max(), 0.001, 50))),
     )
-    logit = _INTERCEPT + sum(w * float(v) for w, v in zip(_WEIGHTS, values, strict=True))
+    score = _score(values)
+    acceptable = score >= ACCEPTABLE_SCORE and all(check.ok for check in checks[:2])
+    return Quality(bool(acceptable), score, tuple(checks), values)
+
+
+def _score(values: Sequence[float]) -> float:
+    logit = _INTERCEPT + sum(w * v for w, v in zip(_WEIGHTS, values, strict=True))
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
 
 

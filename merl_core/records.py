@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,7 @@ class Record:
         return self.sig_len / self.fs
 
 
+@lru_cache(4096)
 def canonical_lead(name: str) -> str:
     """Return the standard spelling of a lead name; other names come back stripped.
 

@@ -73,6 +73,8 @@ class TextLayout:
 def find_layout(lines: Sequence[str]) -> TextLayout | None:
     """Return how the lines write a table, None if they hold no table of numbers."""
     for delimiter in ("\t", ";", ",", "|", " "):
+        if not any(delimiter in line for line in lines):
+            continue
         commas = [] if delimiter == "," else _cells_with_comma(lines, delimiter)
         is_decimal = bool(commas) and not all(map(THOUSANDS.fullmatch, commas))
         decimal = "," if is_decimal else "."

@@ -1,5 +1,6 @@
 """GE CardioSoft XML: root `CardiologyXML`; leads as decimal text in `StripData`."""
 
+import contextlib
 import re
 from datetime import datetime
 from xml.etree.ElementTree import Element
@@ -71,6 +72,10 @@ def samples(text: str | None) -> NDArray[np.float64]:
     Raises:
         InvalidRecordError: A part is not a number.
     """
+    plain = (text or "").strip().rstrip(",").split(",")
+    check_count(len(plain) * 12)
+    with contextlib.suppress(ValueError):
+        return np.array(plain, dtype=np.float64)
     joined = re.sub(r"\s*[,;]\s*", ",", (text or "").strip()).rstrip(",")
     tokens = re.sub(r"\s+", ",", joined).split(",")
     check_count(len(tokens) * 12)

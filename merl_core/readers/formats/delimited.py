@@ -87,9 +87,28 @@ def _columns(text: str, layout: TextLayout, findings: Findings) -> tuple[NDArray
         skipinitialspace=True,
         low_memory=False,
     )
+    kept = [i for i in range(frame.shape[1]) if i not in layout.texts]
+    if layout.kind != "clock" and all(frame.dtypes.iloc[i].kind in "iuf" for i in kept):
+        numbers = frame if len(kept) == frame.shape[1] else frame.iloc[:, kept]
+        return _without_empty_last(numbers.to_numpy(np.float64), len(kept), layout), 0
+    values, bad = _cell_by_cell(frame, kept, layout, findings)
+    return _without_empty_last(values, len(kept), layout), bad
+
+
+def _without_empty_last(
+    values: NDArray[np.float64], n_columns: int, layout: TextLayout
+) -> NDArray[np.float64]:
+    """Return the values without a last column that delimiters at the ends of lines make."""
+    is_empty = n_columns == layout.width - len(layout.texts) + 1 and np.isnan(values[:, -1]).all()
+    return values[:, :-1] if is_empty else values
+
+
+def _cell_by_cell(
+    frame: pd.DataFrame, kept: list[int], layout: TextLayout, findings: Findings
+) -> tuple[NDArray[np.float64], int]:
+    """Return the kept columns of a frame that holds texts, and how many cells are no numbers."""
     bad = 0
     columns = []
-    kept = [i for i in range(frame.shape[1]) if i not in layout.texts]
     comma = _meaning_of_commas([frame.iloc[:, i] for i in kept], findings)
     for place in kept:
         column = frame.iloc[:, place]
@@ -102,10 +121,7 @@ def _columns(text: str, layout: TextLayout, findings: Findings) -> tuple[NDArray
             bad += int((numbers.isna() & column.notna()).sum())
             column = numbers
         columns.append(column.to_numpy(np.float64))
-    values = np.stack(columns, axis=1)
-    expected = layout.width - len(layout.texts)
-    empty = np.isnan(values[:, -1]).all() and values.shape[1] == expected + 1
-    return (values[:, :-1] if empty else values), bad
+    return np.stack(columns, axis=1), bad
 
 
 def _meaning_of_commas(columns: list["pd.Series[Any]"], findings: Findings) -> str:
