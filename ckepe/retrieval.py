@@ -1,6 +1,7 @@
 """Hybrid retrieval: names first, then spelling, words and meaning, fused into one score."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ _SHORTEST_FUZZY: Final = 5
 _SAME_SPELLING: Final = 86.0
 _SAME_WORD: Final = 0.7
 _ACRONYM: Final = 3
+_NUMBERED: Final = re.compile(r"\d")
+"""A lead or a number: `V1` is no misspelling of `V5`."""
 _STRONG: Final = 0.8
 """Likeness above this is compressed, so that it stays below a name's."""
 
@@ -366,9 +369,14 @@ def _words_alike(one: str, other: str) -> bool:
     if len(words) != len(others):
         return abs(len(words) - len(others)) == 1
     return all(
-        max(len(w), len(o)) <= _ACRONYM or JaroWinkler.similarity(w, o) >= _SAME_WORD
+        w == o or (not _NUMBERED.search(w + o) and _is_like(w, o))
         for w, o in zip(words, others, strict=True)
     )
+
+
+def _is_like(word: str, other: str) -> bool:
+    is_acronym = max(len(word), len(other)) <= _ACRONYM
+    return is_acronym or JaroWinkler.similarity(word, other) >= _SAME_WORD
 
 
 def _fuse(signals: _Signals, query: str) -> float:
