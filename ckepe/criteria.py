@@ -129,7 +129,8 @@ def read_clauses(text: str) -> tuple[Claim, ...]:
     claims: list[Claim] = []
     for joint, piece in reversed(pieces):
         claim = read_claim(piece)
-        if not claim.leads and claims and joint == "and":
+        is_list = joint == "and" and claims and not opposing_axis(piece, claims[0].text)
+        if is_list and not claim.leads:
             claim = replace(claim, leads=claims[0].leads)
         claims.insert(0, claim)
     read = {m.feature for claim in claims for m in claim.mentions}

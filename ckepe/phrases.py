@@ -352,6 +352,7 @@ def find_features(text: str) -> tuple[Mention, ...]:
         if unit == "bpm" and not {"heart_rate", "atrial_rate"} & set(found):
             is_atrial = bool(words & {"atrial", "flutter", "p"}) and not words & _VENTRICULAR
             is_atrial |= "fibrillatory_waves" in found
+            is_atrial &= "p_morphology_varying" not in found
             found["atrial_rate" if is_atrial else "heart_rate"] = frozenset()
     kept = {
         key: name

@@ -16,6 +16,7 @@ from rapidfuzz.distance import JaroWinkler
 from ckepe.axes import numerals, opposing_axis, poles
 from ckepe.criteria import Fit, fit_mention, read_clauses
 from ckepe.index import DenseIndex
+from ckepe.phrases import spell_out
 from ckepe.resolution import Resolver
 from ckepe.vocabulary import Vocabulary
 from knowledge_sources.concept import Criterion
@@ -32,6 +33,9 @@ _UNKNOWN: Final = 0.1
 _FOREIGN: Final = 0.2
 """What it costs a likeness, at most, that the concept found does not have them."""
 _CRITERIA_WEIGHT: Final = 0.4
+_MANY_SIGNS: Final = 3
+_MANY_CRITERIA_WEIGHT: Final = 0.55
+"""Of a query that names many signs, what they say weighs more than how it is worded."""
 _TRANSLATED: Final = 0.97
 """What likeness to a translation is worth against likeness to the query's own words."""
 _HARDLY_MORE: Final = 0.02
@@ -40,6 +44,8 @@ _UNSAID: Final = 0.01
 _AGAINST: Final = 0.06
 """What each sign costs that speaks against a concept."""
 _POOL: Final = 60
+_DENSE_POOL: Final = 200
+"""Wide, so that a concept whose criteria fit is not without the meaning of its texts."""
 _SHORTEST_FUZZY: Final = 5
 _SAME_SPELLING: Final = 86.0
 _SAME_WORD: Final = 0.7
@@ -70,6 +76,7 @@ class _Signals:
     words: float = 0.0
     meaning: float = 0.0
     criteria: float = 0.0
+    """What the signs that the query describes add."""
     n_opposed: int = 0
     """Signs of the query that speak against the concept."""
     spelled: str = ""
@@ -150,7 +157,8 @@ class HybridRetriever:
     def _likened(self, query: str) -> dict[str, tuple[float, str]]:
         """The best likeness of each concept to the query as it is, or in English terms."""
         best: dict[str, tuple[float, str]] = {}
-        for text, worth in ((query, 1.0), *((t, _TRANSLATED) for t in say_in_terms(query))):
+        said_in_terms = ((text, _TRANSLATED) for text in say_in_terms(query))
+        for text, worth in ((spell_out(query), 1.0), *said_in_terms):
             for head, score, matched in self._similar(text):
                 said = f"{matched} {self.knowledge_base.concepts[head].canonical_name}"
                 score = worth * score - _UNSAID * len(poles(text) - poles(said))
@@ -296,7 +304,7 @@ class HybridRetriever:
         return max(self._idf.values())
 
     def _add_meaning(self, query: str, signals: dict[str, _Signals]) -> None:
-        for hit in self._index.search([query], _POOL)[0]:
+        for hit in self._index.search([query], _DENSE_POOL)[0]:
             if hit.score > signals[hit.concept_id].meaning:
                 signals[hit.concept_id].meaning = hit.score
                 signals[hit.concept_id].meant = hit.text
@@ -321,9 +329,10 @@ class HybridRetriever:
                     met[head][mention.feature] = max(kept, weight)
                 elif fit is Fit.OPPOSED:
                     met[head].setdefault(mention.feature, -0.5 * weight)
+        worth = _CRITERIA_WEIGHT if n_signs < _MANY_SIGNS else _MANY_CRITERIA_WEIGHT
         total = sum(self._rarity.get(f, 1.0) for f in {m.feature for m, _ in mentions})
         for head, weights in met.items():
-            signals[head].criteria = max(0.0, sum(weights.values())) / total
+            signals[head].criteria = worth * max(0.0, sum(weights.values())) / total
             signals[head].n_opposed = sum(w < 0 for w in weights.values())
 
     @cached_property
@@ -388,7 +397,7 @@ def _fuse(signals: _Signals, query: str) -> float:
     if signals.spelling >= least:
         return 0.9 + 0.09 * (signals.spelling - least) / (1 - least)
     fused = 0.5 * signals.meaning + 0.3 * signals.words + 0.2 * signals.spelling / 0.6
-    fused += _CRITERIA_WEIGHT * signals.criteria
+    fused += signals.criteria
     text = signals.meant or signals.spelled
     if text and opposing_axis(query, text) is not None:
         fused *= 0.9

@@ -23,6 +23,13 @@ def test_leads_after_a_list_of_signs_hold_for_all_of_it() -> None:
     ]
 
 
+def test_what_opposes_a_sign_does_not_lend_it_its_leads() -> None:
+    assert _read("ST depression and ST elevation in V7 to V9") == [
+        ({"st_depression"}, ()),
+        ({"st_elevation"}, ("V7", "V8", "V9")),
+    ]
+
+
 def test_a_list_of_leads_is_one_clause() -> None:
     assert _read("Q waves in II, III and aVF") == [({"pathological_q"}, ("II", "III", "aVF"))]
 
