@@ -31,7 +31,7 @@ from merl_core.ensemble import members_of
 from merl_core.evaluate import PTBXL_SETS, ptbxl_labels, summarize, untrained_checkpoint
 from merl_core.linear_probe import ProbeData, probe
 from merl_core.report import draw_figures
-from merl_core.supervised import SignalData, supervised
+from merl_core.supervised import SignalData, SupervisedRecipe, supervised
 from merl_core.training_data import VALIDATION_FOLD, load_real
 
 RESULTS = Path(__file__).parent / "results" / "paper_figures.json"
@@ -83,15 +83,15 @@ def supervised_baseline(engine: Engine, data: PtbXl, name: str, epochs: int) -> 
     """Train the tower of the checkpoint's first member from random weights."""
     codes, _, y_true = ptbxl_labels(data, name)
     parts = {
-        split: SignalData(
-            data.signals[rows], y_true[rows], tuple(str(p) for p in data.patient_ids[rows])
+        split: SignalData.of_array(
+            data.signals[rows], y_true[rows], [str(p) for p in data.patient_ids[rows]]
         )
         for split, rows in rows_of(data, y_true).items()
     }
     config = members_of(engine.checkpoint.model)[0].config
     found = supervised(
         codes, config, parts["train"], parts["val"], parts["test"],
-        seeds=(0,), n_epochs=epochs, precision="bfloat16",
+        recipe=SupervisedRecipe(n_epochs=epochs, precision="bfloat16"), seeds=(0,),
     )  # fmt: skip
     for run in found["runs"]:
         del run["classes"]

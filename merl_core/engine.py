@@ -89,7 +89,7 @@ class Engine:
             checkpoint = load_checkpoint(checkpoint)
         self.checkpoint = checkpoint
         self.config = checkpoint.config.model
-        self._device = _choose_device(device)
+        self._device = choose_device(device)
         self._model = fuse_batch_norm(checkpoint.model).to(self._device)
         self.backend = backend
         self._encode = make_backend(backend, self._model, self._device)
@@ -269,7 +269,12 @@ def fuse_batch_norm(model: DualEncoder) -> DualEncoder:
     return fused
 
 
-def _choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name; `auto` is the GPU where there is one.
+
+    Raises:
+        CheckpointError: There is no such device.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -169,6 +169,54 @@ def probe(
 
 
 @app.command()
+def supervised(
+    data: Annotated[Path, typer.Argument(help="Folder of `merl data prepare`, with classes.")],
+    config: Annotated[Path, typer.Option(help="Recipe (YAML) whose ECG encoder is trained.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Report (JSON).")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training records.")] = 12,
+    batch_size: Annotated[int, typer.Option(min=2)] = 32,
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    device: Device = "auto",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    n_bootstraps: Annotated[int, typer.Option(min=10)] = 1000,
+) -> None:
+    """Measure encoders trained from scratch on 1, 10 and 100 % of the labels, three seeds each."""
+    with reported():
+        import torch
+
+        from merl_core.datasets.prepared import PreparedSet
+        from merl_core.engine import choose_device
+        from merl_core.errors import MerlError
+        from merl_core.supervised import SignalData, SupervisedRecipe
+        from merl_core.supervised import supervised as train_supervised
+        from merl_core.training.config import load_recipe
+
+        if precision not in ("float32", "bfloat16"):
+            msg = f"precision {precision!r}, expected float32 or bfloat16"
+            raise MerlError(msg)
+        torch.set_num_threads(threads)
+        model = load_recipe(config).model
+        prepared = PreparedSet(data, model.signal)
+        parts = [SignalData.of_prepared(prepared, split) for split in ("train", "val", "test")]
+        with progress("trainings") as advance:
+            report = train_supervised(
+                prepared.labels,
+                model,
+                *parts,
+                recipe=SupervisedRecipe(
+                    n_epochs=epochs,
+                    batch_size=batch_size,
+                    precision="bfloat16" if precision == "bfloat16" else "float32",
+                ),
+                device=choose_device(device),
+                n_bootstraps=n_bootstraps,
+                on_progress=advance,
+            )
+    report |= {"kind": "supervised", "label_set": prepared.label_set or None}
+    write_json(report | {"data_sha256": prepared.sha256}, output)
+
+
+@app.command()
 def report(
     results: Annotated[
         list[Path], typer.Argument(help="JSON of `merl evaluate`, `merl probe` and benchmarks.")

@@ -2,8 +2,8 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import torch
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from merl_core.datasets.prepared import PreparedSet
 from merl_core.errors import MerlError
 from merl_core.linear_probe import SEEDS, SHARES, joined, measure, stratified_share
 from merl_core.metrics import auroc
 from merl_core.model import MerlModel, ModelConfig
-
-Precision = Literal["float32", "bfloat16"]
 
 _ENCODED_AT_ONCE: Final = 64
 _CHECKS: Final = 10
@@ -27,11 +26,53 @@ _LEAST_STEPS: Final = 60
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SignalData:
-    """Prepared signals (N, L, T) and labels (N, C) of one split, with the patients."""
+    """Prepared signals, labels and patients of one split."""
 
-    signals: NDArray[np.float32]
+    batch: Callable[[NDArray[np.intp]], Tensor]
+    """Takes rows and returns their signals (B, L, T)."""
     y_true: NDArray[np.float64]
+    """Shape (N, C); 1, 0, or NaN where unknown."""
     patients: tuple[str, ...]
+
+    @classmethod
+    def of_array(
+        cls,
+        signals: NDArray[np.float32],
+        y_true: NDArray[np.float64],
+        patients: Sequence[str],
+    ) -> Self:
+        """Return a split whose signals, (N, L, T), are in memory."""
+        return cls(lambda rows: torch.from_numpy(signals[rows]), y_true, tuple(patients))
+
+    @classmethod
+    def of_prepared(cls, data: PreparedSet, split: str) -> Self:
+        """Return a split of a prepared folder, read as it is needed.
+
+        Raises:
+            MerlError: The folder was prepared without classes, or no recording is in the split.
+        """
+        if not data.labels:
+            msg = f"{data.folder}: prepared from a manifest without classes"
+            raise MerlError(msg)
+        places = data.rows_of(split)
+        patients = tuple(data.patients[place] for place in places)
+        return cls(lambda rows: data.signals(places[rows]), data.y_true[places], patients)
+
+    def __len__(self) -> int:
+        return len(self.y_true)
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisedRecipe:
+    """How the encoder is trained, by AdamW on a one-cycle schedule."""
+
+    n_epochs: int = 12
+    """Passes over a share."""
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    """The highest of the schedule."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the forward and backward pass."""
 
 
 class Classifier(nn.Module):
@@ -55,12 +96,10 @@ def supervised(
     validation: SignalData,
     test: SignalData,
     *,
+    recipe: SupervisedRecipe | None = None,
     shares: Sequence[float] = SHARES,
     seeds: Sequence[int] = SEEDS,
-    n_epochs: int = 12,
-    batch_size: int = 32,
-    learning_rate: float = 2e-3,
-    precision: Precision = "float32",
+    device: torch.device | None = None,
     n_bootstraps: int = 1000,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -75,36 +114,31 @@ def supervised(
         train: Where the shares are drawn from.
         validation: Chooses the moment.
         test: Is measured.
+        recipe: None for the usual one.
         shares: Of the training records.
         seeds: One draw and one training each.
-        n_epochs: Passes over a share.
-        batch_size: Records of an update.
-        learning_rate: The highest of a one-cycle schedule (AdamW).
-        precision: Of the forward and backward pass in training.
+        device: Where the encoder is; None for the CPU.
         n_bootstraps: Samples for the intervals, over the test's patients.
         on_progress: Called after each training.
 
     Returns:
-        As `linear_probe.probe`: `runs` and `shares`.
+        As `linear_probe.probe`: `recipe`, `runs` and `shares`.
 
     Raises:
         MerlError: A split is empty, or a loss is not finite.
     """
     for name, part in (("train", train), ("validation", validation), ("test", test)):
-        if len(part.signals) == 0:
+        if len(part) == 0:
             msg = f"training needs {name} recordings; there are none"
             raise MerlError(msg)
+    recipe, device = recipe or SupervisedRecipe(), device or torch.device("cpu")
     plan = [(share, seed) for share in shares for seed in seeds]
     runs = []
     for share, seed in plan:
         rows = stratified_share(train.y_true, share, seed)
-        n_steps = max(_LEAST_STEPS, n_epochs * len(rows) // batch_size)
-        n_at_once = min(batch_size, len(rows))
-        model, found = _fit(
-            config, train, rows, validation, seed, n_steps, n_at_once, learning_rate, precision
-        )
-        about = {"share": share, "seed": seed, "n_train": len(rows), "n_steps": n_steps}
-        y_score = _scores(model, test.signals)
+        model, found = _fit(config, train, rows, validation, seed, recipe, device)
+        about = {"share": share, "seed": seed, "n_train": len(rows)}
+        y_score = _scores(model, test, device)
         runs.append(
             about
             | {"validation_macro_auroc": found}
@@ -112,7 +146,8 @@ def supervised(
         )
         if on_progress is not None:
             on_progress(len(runs), len(plan))
-    return {"runs": runs, "shares": [joined(runs, share) for share in shares]}
+    found = [joined(runs, share) for share in shares]
+    return {"recipe": asdict(recipe), "runs": runs, "shares": found}
 
 
 def _fit(
@@ -121,25 +156,25 @@ def _fit(
     rows: NDArray[np.intp],
     validation: SignalData,
     seed: int,
-    n_steps: int,
-    batch_size: int,
-    learning_rate: float,
-    precision: Precision,
+    recipe: SupervisedRecipe,
+    device: torch.device,
 ) -> tuple[Classifier, float]:
     """Return the classifier of the best moment, and its macro AUROC on the validation records."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = Classifier(config, train.y_true.shape[1])
+    model = Classifier(config, train.y_true.shape[1]).to(device)
     trained = [*model.tower.ecg_parameters(), *model.head.parameters()]
-    optimizer = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=n_steps)
+    n_steps = max(_LEAST_STEPS, recipe.n_epochs * len(rows) // recipe.batch_size)
+    rate, size = recipe.learning_rate, min(recipe.batch_size, len(rows))
+    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps)
     best, kept = -1.0, copy.deepcopy(model.state_dict())
     for step in range(1, n_steps + 1):
         model.train()
-        batch = rng.choice(rows, batch_size, replace=False)
-        y_true = torch.from_numpy(train.y_true[batch]).float()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-            logits = model(torch.from_numpy(train.signals[batch])).float()
+        batch = rng.choice(rows, size, replace=False)
+        y_true = torch.from_numpy(train.y_true[batch]).float().to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            logits = model(train.batch(batch).to(device)).float()
         loss = F.binary_cross_entropy_with_logits(
             logits, y_true.nan_to_num(), (~y_true.isnan()).float()
         )
@@ -152,7 +187,7 @@ def _fit(
         optimizer.step()
         schedule.step()
         if step % max(1, n_steps // _CHECKS) == 0 or step == n_steps:
-            values = auroc(validation.y_true, _scores(model, validation.signals))
+            values = auroc(validation.y_true, _scores(model, validation, device))
             found = 0.5 if np.isnan(values).all() else float(np.nanmean(values))
             if found > best:
                 best, kept = found, copy.deepcopy(model.state_dict())
@@ -160,11 +195,12 @@ def _fit(
     return model, best
 
 
-def _scores(model: Classifier, signals: NDArray[np.float32]) -> NDArray[np.float64]:
+def _scores(model: Classifier, data: SignalData, device: torch.device) -> NDArray[np.float64]:
     model.eval()
+    rows = np.arange(len(data))
     with torch.inference_mode():
         parts = [
-            model(torch.from_numpy(signals[first : first + _ENCODED_AT_ONCE])).double()
-            for first in range(0, len(signals), _ENCODED_AT_ONCE)
+            model(data.batch(rows[first : first + _ENCODED_AT_ONCE]).to(device)).double().cpu()
+            for first in range(0, len(data), _ENCODED_AT_ONCE)
         ]
     return torch.cat(parts).numpy()
