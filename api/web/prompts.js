@@ -74,7 +74,7 @@ function setList({ items, total }) {
       h("td", { class: "num" }, String(item.n_labels)),
       h("td", {}, item.label_set || "\u2013"),
       h("td", {}, item.llm || "knowledge alone"),
-      h("td", {}, when(item.created_at)),
+      h("td", { class: "when" }, when(item.created_at)),
     );
   const heads = ["Set", "Classes", "Label set", "Proposed by", "Made"].map((text) =>
     h("th", { scope: "col", class: text === "Classes" ? "num" : "" }, text),
