@@ -3,16 +3,19 @@
     python -m benchmarks.fuzz_readers --n 20000 --seed 0 --keep findings
 
 A clean answer is a record or a refusal. A finding is a child that died, took longer than the time
-limit, or ran out of memory; its file is kept.
+limit, or ran out of memory; its file is kept. With `--record` the run is added to
+`benchmarks/results/fuzz_readers.json`.
 """
 
 import argparse
 import collections
+import json
 import random
 import re
 import struct
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.ecg_files import microvolts, write_all
 from merl_core.errors import InvalidRecordError
@@ -32,6 +35,7 @@ _NUMBERS = (
     b"x",
 )
 HEADER_BYTES = 1500
+RESULTS = Path(__file__).parent / "results" / "fuzz_readers.json"
 
 
 def mutate(content: bytes, rng: random.Random) -> bytes:
@@ -104,12 +108,27 @@ def _retag(data: bytearray, rng: random.Random) -> None:
 _MUTATIONS = (_flip, _overwrite, _truncate, _delete, _repeat, _splice, _renumber, _retag)
 
 
-def fuzz(n: int, seed: int, keep: Path | None, timeout_s: float = 10.0) -> collections.Counter[str]:
-    """Return how often each answer came; findings are counted as `FINDING ...`."""
+class Outcome(NamedTuple):
+    """What a run met."""
+
+    answers: collections.Counter[str]
+    """How often each answer came; findings are counted as `FINDING ...`."""
+    slowest_s: float
+    slowest: str
+
+    @property
+    def n_findings(self) -> int:
+        """Number of inputs without a clean answer."""
+        found = (n for answer, n in self.answers.items() if answer.startswith("FINDING"))
+        return sum(found)
+
+
+def fuzz(n: int, seed: int, keep: Path | None, timeout_s: float = 10.0) -> Outcome:
+    """Return the answers to `n` mutated inputs."""
     rng = random.Random(seed)
     seeds = write_all(microvolts(125, 4), 125)
     answers: collections.Counter[str] = collections.Counter()
-    slowest = 0.0
+    slowest_s, slowest = 0.0, ""
     with ReaderPool(timeout_s=timeout_s, memory_mb=2048) as pool:
         for number in range(n):
             name = rng.choice(list(seeds))
@@ -129,9 +148,26 @@ def fuzz(n: int, seed: int, keep: Path | None, timeout_s: float = 10.0) -> colle
                         for file, content in files.items():
                             keep.mkdir(parents=True, exist_ok=True)
                             (keep / f"{seed}-{number}-{name}-{file}").write_bytes(content)
-            slowest = max(slowest, time.perf_counter() - began)
-    print(f"slowest answer {slowest:.2f} s")
-    return answers
+            if time.perf_counter() - began > slowest_s:
+                slowest_s, slowest = time.perf_counter() - began, f"{number} {name}"
+    return Outcome(answers, slowest_s, slowest)
+
+
+def record(outcome: Outcome, seed: int) -> None:
+    """Add a run to the results."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    read = sum(n for answer, n in outcome.answers.items() if answer.endswith(": read"))
+    results["runs"].append(
+        {
+            "where": "pool of child processes",
+            "n": outcome.answers.total(),
+            "seed": seed,
+            "findings": outcome.n_findings,
+            "read": read,
+            "slowest_s": round(outcome.slowest_s, 2),
+        }
+    )
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -140,11 +176,15 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=None)
+    parser.add_argument("--record", action="store_true", help="add the run to the results")
     arguments = parser.parse_args()
-    answers = fuzz(arguments.n, arguments.seed, arguments.keep)
-    for answer, count in sorted(answers.items()):
+    outcome = fuzz(arguments.n, arguments.seed, arguments.keep)
+    for answer, count in sorted(outcome.answers.items()):
         print(f"{count:6d} {answer}")
-    raise SystemExit(any(answer.startswith("FINDING") for answer in answers))
+    print(f"slowest answer {outcome.slowest_s:.2f} s: {outcome.slowest}")
+    if arguments.record:
+        record(outcome, arguments.seed)
+    raise SystemExit(outcome.n_findings > 0)
 
 
 if __name__ == "__main__":

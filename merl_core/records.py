@@ -14,6 +14,8 @@ from merl_core.errors import InvalidRecordError
 
 STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
+_MAX_NAME = 100
+"""Characters; what is longer names no lead."""
 _CANONICAL = {lead.lower(): lead for lead in STANDARD_LEADS}
 _CANONICAL |= {"di": "I", "dii": "II", "diii": "III", "d1": "I", "d2": "II", "d3": "III"}
 _BEFORE = re.compile(
@@ -92,7 +94,6 @@ class Record:
         return self.sig_len / self.fs
 
 
-@lru_cache(4096)
 def canonical_lead(name: str) -> str:
     """Return the standard spelling of a lead name; other names come back stripped.
 
@@ -100,6 +101,11 @@ def canonical_lead(name: str) -> str:
     `MDC_ECG_LEAD_V1`, `Ⅲ`; and the limb leads as they are named in Spanish and Portuguese: `DI`,
     `D2`. A lead with its sign turned (`-aVR`) is another lead and keeps its name.
     """
+    return name.strip() if len(name) > _MAX_NAME else _canonical(name)
+
+
+@lru_cache(4096)
+def _canonical(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).strip()
     key = plain.lower()
     before = _BEFORE.match(key)

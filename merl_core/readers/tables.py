@@ -44,6 +44,7 @@ _UNIT_SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _NAMED_RATE = re.compile(r"(?<![\d.])(\d{2,5})[ _-]?hz", re.IGNORECASE)
+_MAX_NAME = 64
 _MICROVOLT_SPAN = (15.0, 15_000.0)
 _MILLIVOLT_SPAN = (0.02, 15.0)
 _VOLT_SPAN = (1e-4, 0.015)
@@ -85,7 +86,8 @@ def table_to_record(table: Table, format_name: str, findings: Findings, hint: st
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         msg = f"an array of shape {values.shape} and type {values.dtype} is no recording"
         raise InvalidRecordError(msg)
-    signal, names = _leads_first(values.astype(np.float64), list(table.names))
+    stated = [name if len(name) < _MAX_NAME else f"{name[:_MAX_NAME]}..." for name in table.names]
+    signal, names = _leads_first(values.astype(np.float64), stated)
     signal, names, fs = _without_time(signal, names, table.fs, findings)
     signal, names, unit = _named_leads(signal, names, table.unit, findings)
     rate = fs or table.fs or _assumed_rate(signal.shape[1], hint, findings)

@@ -46,6 +46,9 @@ THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 _CONTROL = bytes(set(range(32)) - set(range(9, 14)))
 _MIN_SAMPLES_IN_ROW = 20
 _MIN_COUNTED = 8
+_MAX_CELL, _MAX_REMARK = 100, 300
+"""Characters beyond which nothing is a number, and no remark is searched."""
+_SAMPLED = 100
 _MAX_TEXTS = 3
 
 
@@ -129,15 +132,16 @@ def _kind(cells: Sequence[str], delimiter: str) -> str | None:
     """Return what a row is: `numbers`, `clock`, `named`, each with texts in it or not, or None."""
     if len(cells) < 2:
         return None
-    numeric = [_is_number(cell, delimiter) for cell in cells[1:]]
-    if not any(re.search(r"\d", cell) for cell in cells[1:]):
+    sample = _sampled(cells[1:])
+    numeric = [_is_number(cell, delimiter) for cell in sample]
+    if not any(re.search(r"\d", cell) for cell in sample):
         return None
     if not all(numeric):
         n_texts = numeric.count(False)
         return "numbers" if n_texts <= _MAX_TEXTS and len(cells) >= 8 + n_texts else None
     if _is_number(cells[0], delimiter):
         return "numbers"
-    if _CLOCK.fullmatch(cells[0]):
+    if len(cells[0]) <= _MAX_CELL and _CLOCK.fullmatch(cells[0]):
         return "clock"
     return "named" if len(cells) > _MIN_SAMPLES_IN_ROW and len(cells[0]) < 40 else None
 
@@ -148,14 +152,23 @@ def _text_columns(cells: Sequence[str], delimiter: str) -> tuple[int, ...]:
 
 
 def _is_number(cell: str, delimiter: str) -> bool:
-    return bool(_CELL.fullmatch(cell)) and not (delimiter == "," and "," in cell)
+    return (
+        len(cell) <= _MAX_CELL
+        and bool(_CELL.fullmatch(cell))
+        and not (delimiter == "," and "," in cell)
+    )
 
 
 def _cells_with_comma(lines: Sequence[str], delimiter: str) -> list[str]:
     """Return the cells that are a number with a comma in it."""
     pattern = re.compile(r"[-+]?\d*(,\d+)+(\.\d*)?")
-    cells = (cell.strip(" \"'") for line in lines for cell in split(line, delimiter))
-    return [cell for cell in cells if pattern.fullmatch(cell)]
+    cells = (cell.strip(" \"'") for line in lines for cell in _sampled(split(line, delimiter)))
+    return [cell for cell in cells if len(cell) <= _MAX_CELL and pattern.fullmatch(cell)]
+
+
+def _sampled(cells: Sequence[str]) -> Sequence[str]:
+    """Return the first and last cells of a row of many: they tell what the others are."""
+    return cells if len(cells) <= 2 * _SAMPLED else [*cells[:_SAMPLED], *cells[-_SAMPLED:]]
 
 
 def _stated_rate(line: str) -> float | None:
@@ -180,7 +193,7 @@ def _stated_step(line: str) -> float | None:
 
 def _read_preamble(layout: TextLayout, lines: Sequence[str]) -> None:
     """Take rate, unit and column names from the lines before the numbers."""
-    for line in lines:
+    for line in (line[:_MAX_REMARK] for line in lines):
         layout.fs = _stated_rate(line) or layout.fs
         unit = _UNIT.search(line)
         if unit:
@@ -189,7 +202,7 @@ def _read_preamble(layout: TextLayout, lines: Sequence[str]) -> None:
     for line in reversed(lines):
         cells = [cell.strip().strip("\"'") for cell in split(line.lstrip("#% "), layout.delimiter)]
         if layout.delimiter == " " and len(cells) != layout.width:
-            cells = re.split(r"\s{2,}|\t", line.strip())
+            cells = re.split(r"\s{2,}|\t", line[:_MAX_REMARK].strip())
         units = [cell for cell in cells if millivolts_per(cell) is not None]
         if len(cells) >= layout.width - 1 and 2 * len(units) >= len(cells):
             layout.unit = layout.unit or units[0]

@@ -9,6 +9,10 @@ from merl_core.errors import InvalidRecordError
 MAX_DEPTH = 100
 MAX_ELEMENTS = 500_000
 MAX_ATTRIBUTES = 500
+MAX_ATTRIBUTE_LENGTH = 16 * 2**20
+"""Characters: FHIR and Mortara hold a lead's samples in one."""
+MAX_DEFAULTS_LENGTH = 1000
+"""Characters of all default values of a document type: each element repeats them."""
 _DECLARATION = re.compile(r"^\s*(<\?xml[^>]*\?>)?")
 
 
@@ -24,8 +28,8 @@ def checked_document(name: str, content: bytes) -> tuple[str, bytes]:
         content: The document.
 
     Raises:
-        InvalidRecordError: `unsafe_file` if it declares entities, nests deeper than `MAX_DEPTH`, or
-            has more elements or attributes than any recording.
+        InvalidRecordError: `unsafe_file` if it declares entities or long defaults, nests deeper
+            than `MAX_DEPTH`, or has more elements or attributes, or longer, than any recording.
     """
     watch = _Watch(name)
     watch.follow(content)
@@ -53,6 +57,7 @@ class _Watch:
         self.root = ""
         self._depth = 0
         self._elements = 0
+        self._defaults = 0
 
     def follow(self, content: bytes) -> None:
         """Parse as far as the document is well-formed."""
@@ -60,6 +65,7 @@ class _Watch:
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.EntityDeclHandler = self.entity
+        parser.AttlistDeclHandler = self.attribute_list
         self._depth = 0
         try:
             parser.Parse(content, True)
@@ -76,6 +82,16 @@ class _Watch:
             self._refuse("is nested or split beyond any recording")
         if len(attributes) > MAX_ATTRIBUTES:
             self._refuse(f"has an element of {len(attributes)} attributes")
+
+        if any(len(value) > MAX_ATTRIBUTE_LENGTH for value in attributes.values()):
+            self._refuse("has an attribute longer than any lead")
+
+    def attribute_list(
+        self, element: str, name: str, kind: str, default: str | None, required: bool
+    ) -> None:
+        self._defaults += len(default or "")
+        if self._defaults > MAX_DEFAULTS_LENGTH:
+            self._refuse("declares long values for attributes that its elements leave out")
 
     def end(self, tag: str) -> None:
         self._depth -= 1

@@ -76,8 +76,8 @@ def samples(text: str | None) -> NDArray[np.float64]:
     check_count(len(plain) * 12)
     with contextlib.suppress(ValueError):
         return np.array(plain, dtype=np.float64)
-    joined = re.sub(r"\s*[,;]\s*", ",", (text or "").strip()).rstrip(",")
-    tokens = re.sub(r"\s+", ",", joined).split(",")
+    joined = re.sub(r" ?[,;] ?", ",", " ".join((text or "").split())).rstrip(",")
+    tokens = joined.replace(" ", ",").split(",")
     check_count(len(tokens) * 12)
     try:
         return np.array([token or "nan" for token in tokens], dtype=np.float64)

@@ -19,6 +19,8 @@ _WINDOW_BYTES = 1_000_000
 _WINDOW_LINES = 40
 _WIDE = 300
 """Cells in a row from which rows are parsed one by one: pandas is slow on many columns."""
+_MAX_ROWS = 64
+"""Of a table with a lead in each row."""
 _MAX_BAD_SHARE = 0.1
 _MAX_FOOTER = 5
 
@@ -139,6 +141,9 @@ def _meaning_of_commas(columns: list["pd.Series[Any]"], findings: Findings) -> s
 
 def _wide_rows(text: str, layout: TextLayout) -> tuple[list[str], NDArray[np.float64], int]:
     """Return names and values of shape (T, rows) of a table with a lead in each row."""
+    if text.count("\n") - layout.first_row > _MAX_ROWS:
+        msg = f"a table of {layout.width} columns and more than {_MAX_ROWS} rows: neither are leads"
+        raise InvalidRecordError(msg, code="unknown_leads")
     names: list[str] = []
     rows: list[NDArray[np.float64]] = []
     bad = 0

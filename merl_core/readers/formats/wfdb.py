@@ -33,8 +33,8 @@ _RECORD_LINE = re.compile(
     r"(?:[ \t]+(?P<fs>[\d.eE+]+)(?:/\S+)?(?:[ \t]+(?P<sig_len>\d+)(?:[ \t]+\S+){0,2})?)?[ \t]*"
 )
 _SIGNAL_LINE = re.compile(
-    r"(?P<file>\S+)[ \t]+(?P<fmt>\d+)(?:x(?P<per_frame>\d+))?(?::\d+)?(?:\+(?P<offset>\d+))?"
-    r"(?:[ \t]+(?P<gain>\S+))?(?:[ \t].*)?"
+    r"(?P<file>\S+)[ \t]+(?P<fmt>\d+)(?:x(?P<per_frame>\d+))?(?::(?P<skew>\d+))?"
+    r"(?:\+(?P<offset>\d+))?(?:[ \t]+(?P<gain>\S+))?(?:[ \t].*)?"
 )
 _BARE_NAME = re.compile(r"[A-Za-z0-9_~][\w.~-]*")
 _BYTES_PER_SAMPLE = {
@@ -154,7 +154,11 @@ def _collect(
     if not top:
         msg = f"segment {line['name']!r} has segments itself, which WFDB does not allow"
         raise InvalidRecordError(msg)
-    for name in _segment_names(header)[: int(line["n_segments"])]:
+    names = _segment_names(header)
+    if len(names) < int(line["n_segments"]):
+        msg = f"the WFDB header declares {line['n_segments']} segments but names {len(names)}"
+        raise InvalidRecordError(msg)
+    for name in names[: int(line["n_segments"])]:
         if name != "~":
             content = _sibling(f"{name}.hea", siblings)
             files[f"{name}.hea"] = content
@@ -182,6 +186,9 @@ def _collect_signals(
         assert match is not None
         if not match["gain"] or re.match(r"0+(\.0*)?(\(|/|$)", match["gain"]):
             findings.warn("uncalibrated", "the header gives no gain; 200 units per mV assumed")
+        if int(match["skew"] or 0) > max(sig_len, 1):
+            msg = f"a signal of the WFDB header lags {match['skew']} samples; it has {sig_len}"
+            raise InvalidRecordError(msg)
         entry = _SignalFile(
             int(match["fmt"]), int(match["offset"] or 0), int(match["per_frame"] or 1)
         )
