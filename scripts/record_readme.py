@@ -40,7 +40,7 @@ def recorded(url: str, path: Path) -> str:
     answer["prompt_set"]["id"] = answer["prompt_set"]["id"][:8] + "..."
     answer["record"]["sha256"] = answer["record"]["sha256"][:8] + "..."
     answer["disclaimer"] = answer["disclaimer"][:18] + "..."
-    command = f"curl -F file=@{path} -F 'labels={LABELS}' 127.0.0.1:8000/classify"
+    command = f"curl -F file=@{path} --form-string 'labels={LABELS}' 127.0.0.1:8000/classify"
     body = ",\n ".join(f'"{key}": {json.dumps(value)}' for key, value in answer.items())
     return f"```sh\n{command}\n```\n\n```json\n{{{body}}}\n```\n"
 

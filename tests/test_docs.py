@@ -162,6 +162,12 @@ def test_every_merl_command_that_a_page_names_exists() -> None:
     assert unknown == []
 
 
+def test_no_curl_command_loses_classes_behind_a_semicolon() -> None:
+    # curl's -F ends a value at `;`, and drops what follows without a word.
+    cut = re.compile(r"-F\s+(['\"])(?!file)\w+=[^'\"]*;")
+    assert [b.page for page in pages() for b in blocks(page) if cut.search(b.text)] == []
+
+
 def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {words[0] for words in inline_commands("make") if words} <= targets

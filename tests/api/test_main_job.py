@@ -1,6 +1,10 @@
 """The main job, over HTTP, with a real process and a real file."""
 
+import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +103,17 @@ def test_no_patient_is_in_answers_log_or_data(
     assert PATIENT not in httpx.get(f"{url}/metrics").text
     assert PATIENT not in log.read_text()
     assert PATIENT.encode() not in (data_dir / "merl.db").read_bytes()
+
+
+def test_the_readmes_command_asks_for_all_classes_that_it_names(server: tuple[str, Path]) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^curl .*/classify$", text, re.MULTILINE)
+    words = shlex.split(command.replace("127.0.0.1:8000", server[0].removeprefix("http://")))
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    scores = json.loads(done.stdout)["scores"]
+    assert {row["label"] for row in scores} == set(LABELS.split("; "))
 
 
 @pytest.mark.slow
