@@ -146,8 +146,8 @@ def supervised(
         )
         if on_progress is not None:
             on_progress(len(runs), len(plan))
-    found = [joined(runs, share) for share in shares]
-    return {"recipe": asdict(recipe), "runs": runs, "shares": found}
+    by_share = [joined(runs, share) for share in shares]
+    return {"recipe": asdict(recipe), "runs": runs, "shares": by_share}
 
 
 def _fit(

@@ -140,7 +140,10 @@ def embed_texts(texts: Sequence[str], cache: Path | None, encoder: TextEncoder) 
         known |= dict(zip(new, encoder.embed(list(new.values())), strict=True))
     if new and path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+        part = path.with_suffix(".part")  # a run that is killed leaves no half cache
+        with part.open("wb") as stream:
+            np.savez(stream, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+        part.replace(path)
     return torch.from_numpy(np.stack([known[key] for key in keys]))
 
 

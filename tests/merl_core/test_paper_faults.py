@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from merl_core.checkpoint import Checkpoint, CheckpointConfig
+from merl_core.encoders.text import pad_tokens
 from merl_core.engine import Engine
 from merl_core.errors import InvalidRecordError
 from merl_core.model import MERL_LEADS, EcgConfig, MerlModel, ModelConfig, SignalConfig
 from merl_core.records import STANDARD_LEADS, Record
+from merl_core.training_data import embed_texts
 
 PAPER_SIGNAL = SignalConfig(
     leads=MERL_LEADS, fs=500, normalization="merl_minmax", low_hz=None, high_hz=None
@@ -126,3 +128,40 @@ def test_scores_do_not_depend_on_the_recordings_and_classes_beside_them() -> Non
     both = {s.label: s.score for s in engine.classify(record(draws()), prompts).scores}
     one = engine.classify(record(draws()), {"b": prompts["b"]}).scores[0]
     assert one.score == pytest.approx(both["b"], abs=1e-6)
+
+
+def test_texts_are_padded_to_the_longest_of_a_batch_and_not_to_a_fixed_length() -> None:
+    tokens, is_token = pad_tokens([[5, 6, 7], [8]])
+    assert tokens.tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert is_token is not None
+    assert is_token.tolist() == [[True, True, True], [True, False, False]]
+    assert pad_tokens([[5, 6], [7, 8]])[1] is None
+
+
+class CountingEncoder:
+    """Gives a vector of a text's length, and counts the texts that it was asked for."""
+
+    embedder_id = "counting:1"
+    embed_dim = 2
+    pad_id = 0
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def embed(self, texts: list[str]) -> np.ndarray[Any, Any]:
+        self.asked += texts
+        return np.array([[len(text), 1] for text in texts], dtype=np.float32)
+
+    def tokenize(self, texts: list[str]) -> list[list[int]]:
+        return [[1] for _ in texts]
+
+
+def test_each_distinct_text_is_encoded_once_also_in_a_later_run(tmp_path: Path) -> None:
+    first, later = CountingEncoder(), CountingEncoder()
+    found = embed_texts(["sinus", "pause", "sinus"], tmp_path, first)
+    assert found.tolist() == [[5, 1], [5, 1], [5, 1]]
+    assert sorted(first.asked) == ["pause", "sinus"]
+    again = embed_texts(["sinus", "flutter"], tmp_path, later)
+    assert again.tolist() == [[5, 1], [7, 1]]
+    assert later.asked == ["flutter"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
