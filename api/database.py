@@ -131,6 +131,15 @@ class Database:
         with self.engine.connect() as connection:
             return f"{self.engine.dialect.name}, revision {_revision(connection)}"
 
+    def check(self) -> None:
+        """Ask the server for a sign of life.
+
+        Raises:
+            OperationalError: It gives none.
+        """
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()

@@ -140,6 +140,9 @@ class Engineer(Protocol):
 class Searcher(Protocol):
     """Finds concepts."""
 
+    def check(self) -> None:
+        """Raise `IndexUnavailableError` if the index gives no sign of life."""
+
     def search(
         self,
         query: str,

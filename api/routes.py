@@ -36,8 +36,9 @@ async def health() -> HealthBody:
 
 @open_router.get("/ready", tags=["operations"], responses=problems(503))
 async def ready(state: State) -> ReadyBody:
-    """Say that index and model are loaded; 503 before."""
+    """Say that the model is loaded, and that index and database answer; 503 otherwise."""
     service = ready_service(state)
+    await state.lookup_lane.run(service.check, is_admitted=True)
     return ReadyBody(
         model=service.parts.engine.model_id,
         llm=service.parts.llm,

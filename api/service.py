@@ -42,6 +42,7 @@ from merl_core.quality import Quality, assess_quality
 from merl_core.records import Record, RecordWarning
 
 _CACHED_PROMPT_SETS: Final = 256
+_CHECKED_EVERY_S: Final = 1.0
 _SCORE_DIGITS: Final = 6
 """As many as do not depend on how many records the encoder takes at once."""
 
@@ -129,12 +130,24 @@ class Service:
         self._on_stage = on_stage
         self._prompt_sets: OrderedDict[object, PromptSet] = OrderedDict()
         self._lock = threading.Lock()
+        self._alive_at = -math.inf
 
     def close(self) -> None:
         """Stop child processes and give connections back."""
         self.parts.engine.close()
         self.parts.readers.close()
         self.parts.database.close()
+
+    def check(self) -> None:
+        """Ask database and index for a sign of life, at most once a second.
+
+        Raises:
+            sqlalchemy.exc.OperationalError, ckepe.errors.IndexUnavailableError: One gives none.
+        """
+        if time.monotonic() - self._alive_at > _CHECKED_EVERY_S:
+            self.parts.database.check()
+            self.parts.retriever.check()
+            self._alive_at = time.monotonic()
 
     # --- prompts
 

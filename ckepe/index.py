@@ -20,6 +20,9 @@ from knowledge_sources.concept import AliasKind
 from knowledge_sources.knowledge_base import KnowledgeBase
 from knowledge_sources.naming import word_key
 
+_STORE_ERRORS: Final = (ChromaError, httpx.HTTPError, OSError, ValueError)
+"""What Chroma raises where its store or server fails."""
+
 Progress = Callable[[int, int], None]
 """Called with texts done and texts in all."""
 
@@ -85,6 +88,20 @@ class DenseIndex:
         """Return whether the embedder reads a text whole."""
         return self._embedder.count_tokens(text) <= self._embedder.max_tokens
 
+    def check(self) -> None:
+        """Ask the store for a sign of life.
+
+        Raises:
+            IndexUnavailableError: It gives none.
+        """
+        try:
+            self._collection.count()
+        except _STORE_ERRORS as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> IndexUnavailableError:
+        return IndexUnavailableError(f"the concept index {self.name!r} cannot be read: {error}")
+
     def search(self, queries: Sequence[str], top_k: int) -> list[list[DenseHit]]:
         """Return the texts nearest to each query, best first.
 
@@ -100,9 +117,8 @@ class DenseIndex:
                 n_results=top_k,
                 include=["documents", "metadatas", "distances"],
             )
-        except (ChromaError, httpx.HTTPError, OSError, ValueError) as error:
-            msg = f"the concept index {self.name!r} cannot be read: {error}"
-            raise IndexUnavailableError(msg) from error
+        except _STORE_ERRORS as error:
+            raise self._unreadable(error) from error
         texts, metadata = found["documents"] or [], found["metadatas"] or []
         distances = found["distances"] or []
         return [

@@ -142,6 +142,14 @@ class HybridRetriever:
         """Return whether a text is within the encoder's token limit."""
         return self._index.fits(text)
 
+    def check(self) -> None:
+        """Ask the index for a sign of life.
+
+        Raises:
+            IndexUnavailableError: It gives none.
+        """
+        self._index.check()
+
     def find_near(self, text: str) -> list[tuple[str, float]]:
         """Return the knowledge's texts nearest in meaning, with cosines, best first."""
         return [(hit.text, hit.score) for hit in self._index.search([text], _POOL)[0]]

@@ -24,6 +24,7 @@ async function waitUntilReady() {
         ? "A language model proposes phrases; the knowledge base decides."
         : `No language model is set: prompts come from ${answer.n_concepts.toLocaleString()} concepts alone.`;
       say("");
+      $("problem").hidden = true;
       return answer;
     } catch (error) {
       mode.hidden = false;

@@ -138,6 +138,9 @@ class FakeEngineer:
 class FakeRetriever:
     """Finds one concept."""
 
+    def check(self) -> None:
+        pass
+
     def search(
         self,
         query: str,

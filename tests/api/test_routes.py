@@ -1,7 +1,9 @@
 import json
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -309,13 +311,13 @@ def test_search_and_label_sets_answer(client: TestClient) -> None:
     assert client.get("/knowledge/concepts/ECG:nope").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (OperationalError("SELECT secret", {}, Exception("db.internal")), "database_unavailable"),
-        (IndexUnavailableError("chroma.internal"), "index_unavailable"),
-    ],
-)
+OUTAGES = [
+    (OperationalError("SELECT secret", {}, Exception("db.internal")), "database_unavailable"),
+    (IndexUnavailableError("chroma.internal"), "index_unavailable"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), OUTAGES)
 def test_a_server_behind_that_went_away_is_503_and_not_named(
     client: TestClient, error: Exception, code: str
 ) -> None:
@@ -327,3 +329,20 @@ def test_a_server_behind_that_went_away_is_503_and_not_named(
     assert (answer.status_code, answer.json()["code"]) == (503, code)
     assert "internal" not in answer.text
     assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(("error", "code"), OUTAGES)
+def test_the_service_is_ready_only_while_database_and_index_answer(
+    client: TestClient, error: Exception, code: str
+) -> None:
+    service = client.app.state.merl.service
+    assert client.get("/ready").status_code == 200
+    part = service.parts.database if code == "database_unavailable" else service.parts.retriever
+    plain, part.check = part.check, Mock(side_effect=error)
+    service._alive_at = -math.inf
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert "internal" not in answer.text
+    assert client.get("/health").status_code == 200
+    part.check = plain
+    assert client.get("/ready").status_code == 200

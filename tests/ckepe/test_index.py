@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ckepe.embedding import WordHashEmbedder
-from ckepe.errors import CkepeError
+from ckepe.errors import CkepeError, IndexUnavailableError
 from ckepe.index import connect, documents, open_index
 from knowledge_sources.concept import Concept, Source, Terminology
 from knowledge_sources.knowledge_base import KnowledgeBase
@@ -74,3 +74,12 @@ def test_other_knowledge_has_an_index_of_its_own(tmp_path: Path, knowledge: Know
     client = connect(tmp_path)
     names = {open_index(client, kb, CountingEmbedder()).name for kb in (knowledge, other)}
     assert len(names) == 2
+
+
+def test_a_store_that_does_not_answer_is_said_so(tmp_path: Path, knowledge: KnowledgeBase) -> None:
+    client = connect(tmp_path)
+    index = open_index(client, knowledge, CountingEmbedder())
+    index.check()
+    client.delete_collection(index.name)
+    with pytest.raises(IndexUnavailableError, match=index.name):
+        index.check()
