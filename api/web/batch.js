@@ -1,6 +1,6 @@
 /** Several recordings: a table to sort, with a column for each class, and its export. */
 
-import { h, number } from "./dom.js";
+import { h, number, sentence } from "./dom.js";
 import { nameOf, sortScores, strength } from "./results.js";
 
 const MAX_COLUMNS = 24;
@@ -88,7 +88,7 @@ export class BatchTable {
   row(item, columns) {
     const name = nameOfItem(item);
     if (item.error) {
-      return h("tr", {}, h("th", { scope: "row" }, name), h("td", { colspan: String(2 + columns.length), class: "bad" }, item.error.detail));
+      return h("tr", {}, h("th", { scope: "row" }, name), h("td", { colspan: String(2 + columns.length), class: "bad" }, whatIsWrong(item.error)));
     }
     const best = sortScores(item.result.scores, "percentile")[0];
     const byLabel = new Map(item.result.scores.map((score) => [score.label, score]));
@@ -126,6 +126,9 @@ export class BatchTable {
     return `${lines.join("\r\n")}\r\n`;
   }
 }
+
+/** A single file goes by another name at the service, so that a format's problem is told without one. */
+const whatIsWrong = (error) => sentence(error.code === "unknown_format" ? error.title : error.detail);
 
 const nameOfItem = (item) => item.files.join(" + ");
 
