@@ -11,7 +11,7 @@ from api.parts import Parts
 from api.readers import load_readers
 from api.settings import Settings, prepare_data_dir
 from api.watch import Watch, WatchedCache, WatchedLLM
-from ckepe.index import connect, open_index
+from ckepe.index import open_store
 from ckepe.llm import OpenAIChat
 from ckepe.pipeline import PromptEngineer
 from ckepe.proposal import LLMProposer
@@ -82,8 +82,8 @@ def load_engineer(
     embedder = KnownVectors(SentenceEncoder(), packaged_vectors())
     # Chroma's embedded store does not bear two processes that build in it at once.
     with FileLock(settings.data_dir / "chroma.lock"):
-        client = connect(settings.data_dir / "chroma", settings.chroma_url or None)
-        index = open_index(client, knowledge, embedder, on_progress)
+        folder, url = settings.data_dir / "chroma", settings.chroma_url or None
+        index = open_store(knowledge, embedder, folder, url, on_progress)
     retriever = HybridRetriever(knowledge, index)
     proposer = _proposer(settings, retriever, watch or Watch())
     llm_id = f"openai:{settings.llm_model}" if proposer is not None else None

@@ -1,6 +1,10 @@
 """The dense index: every concept's texts as vectors in Chroma, embedded or on a server."""
 
 import hashlib
+import logging
+import math
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +15,7 @@ import chromadb
 import httpx
 from chromadb.api import ClientAPI
 from chromadb.api.models.Collection import Collection
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, NotFoundError
 
@@ -29,6 +34,14 @@ Progress = Callable[[int, int], None]
 _LAYOUT: Final = "2"
 _BATCH: Final = 256
 _COMPLETE: Final = "complete"
+_N_PROBES: Final = 24
+_SAME_VECTOR: Final = 0.01
+"""Cosine distance of a text to itself, or to one with the same words, at most."""
+_DAMAGE: Final = re.compile(
+    r"code: (?:11|26)\b|malformed|not a database|hnsw|corrupt", re.IGNORECASE
+)
+"""What SQLite (CORRUPT, NOTADB) and Chroma say of files that are damaged."""
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,24 +186,88 @@ def open_index(
     content = (knowledge_base.content_hash, embedder.embedder_id, _LAYOUT, str(len(texts)))
     name = "concepts-" + hashlib.sha256("\n".join(content).encode()).hexdigest()[:24]
     try:
-        collection = _find_complete(client, name, len(texts))
+        collection = _find_complete(client, name, texts, embedder)
         if collection is None:
             collection = _build(client, name, texts, embedder, on_progress)
-    except (ChromaError, OSError) as error:
+    except (ChromaError, httpx.HTTPError, OSError) as error:
         msg = f"the concept index {name!r} cannot be built: {error}"
         raise CkepeError(msg) from error
     return DenseIndex(collection, embedder)
 
 
-def _find_complete(client: ClientAPI, name: str, n_texts: int) -> Collection | None:
+def open_store(
+    knowledge_base: KnowledgeBase,
+    embedder: Embedder,
+    folder: Path,
+    url: str | None = None,
+    on_progress: Progress | None = None,
+) -> DenseIndex:
+    """Return the index in the server at `url`, else embedded in `folder`, building what is missing.
+
+    An embedded store whose files are damaged beyond the repair of a collection is moved aside, to
+    `NAME.damaged`, and made anew: it holds nothing that cannot be computed again.
+
+    Raises:
+        CkepeError: The store cannot be opened or refuses.
+    """
+    if url:
+        return open_index(connect(url=url), knowledge_base, embedder, on_progress)
+    try:
+        return open_index(connect(folder), knowledge_base, embedder, on_progress)
+    except CkepeError as error:
+        if not _DAMAGE.search(str(error)):
+            raise
+        _log.warning("the concept store %s is damaged and made anew: %s", folder.name, error)
+        _move_aside(folder, error)
+    return open_index(connect(folder), knowledge_base, embedder, on_progress)
+
+
+def _move_aside(folder: Path, error: CkepeError) -> None:
+    SharedSystemClient.clear_system_cache()  # else Chroma goes on with the files moved away
+    damaged = folder.with_name(f"{folder.name}.damaged")
+    try:
+        shutil.rmtree(damaged, ignore_errors=True)
+        folder.rename(damaged)
+    except OSError as failure:
+        msg = f"{error}; it cannot be moved aside either: {failure}"
+        raise CkepeError(msg) from failure
+
+
+def _find_complete(
+    client: ClientAPI, name: str, texts: Sequence[Document], embedder: Embedder
+) -> Collection | None:
     try:
         collection = client.get_collection(name, embedding_function=None)
     except (NotFoundError, ValueError):
         return None
-    if (collection.metadata or {}).get(_COMPLETE) == n_texts and collection.count() == n_texts:
+    is_marked = (collection.metadata or {}).get(_COMPLETE) == len(texts)
+    if is_marked and collection.count() == len(texts) and _finds(collection, texts, embedder):
         return collection
+    _log.warning("the concept index %s is damaged and built anew", name)
     client.delete_collection(name)
     return None
+
+
+def _finds(collection: Collection, texts: Sequence[Document], embedder: Embedder) -> bool:
+    """Return whether texts from all over the collection are found by their vectors.
+
+    A vector file that was cut, emptied or deleted raises no error in Chroma: what it held is
+    simply not found any more.
+    """
+    probes = texts[:: max(1, len(texts) // _N_PROBES)]
+    vectors = embedder.embed([probe.text for probe in probes])
+    try:
+        found = collection.query(
+            query_embeddings=[row for row in vectors],  # noqa: C416
+            n_results=1,
+            include=["distances"],
+        )
+    except ChromaError as error:
+        if not _DAMAGE.search(str(error)):
+            raise
+        return False
+    nearest = [row[0] if row else math.inf for row in found["distances"] or []]
+    return len(nearest) == len(probes) and max(nearest) < _SAME_VECTOR
 
 
 def _build(

@@ -1,15 +1,16 @@
 """The concept index in a real embedded Chroma: built once, resumed, and rebuilt when damaged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromadb.api.shared_system_client import SharedSystemClient
 from numpy.typing import NDArray
 
 from ckepe.embedding import WordHashEmbedder
 from ckepe.errors import CkepeError, IndexUnavailableError
-from ckepe.index import connect, documents, open_index
+from ckepe.index import connect, documents, open_index, open_store
 from knowledge_sources.concept import Concept, Source, Terminology
 from knowledge_sources.knowledge_base import KnowledgeBase
 
@@ -42,7 +43,7 @@ def test_an_index_is_built_once(tmp_path: Path, knowledge: KnowledgeBase) -> Non
     name = open_index(connect(tmp_path), knowledge, first).name
     assert open_index(connect(tmp_path), knowledge, second).name == name
     assert first.n_texts == len(documents(knowledge))
-    assert second.n_texts == 0
+    assert second.n_texts < 50
 
 
 def test_an_interrupted_build_goes_on_where_it_stopped(
@@ -66,6 +67,60 @@ def test_an_index_that_lost_texts_is_built_anew(tmp_path: Path, knowledge: Knowl
     again = CountingEmbedder()
     open_index(client, knowledge, again)
     assert again.n_texts == len(documents(knowledge))
+
+
+def _cut_vectors(folder: Path) -> None:
+    (path,) = folder.glob("*/data_level0.bin")
+    with path.open("r+b") as file:
+        file.truncate(1000)
+
+
+def _delete_vectors(folder: Path) -> None:
+    (path,) = folder.glob("*/data_level0.bin")
+    path.unlink()
+
+
+def _cut_database(folder: Path) -> None:
+    path = folder / "chroma.sqlite3"
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def _write_over_database(folder: Path) -> None:
+    (folder / "chroma.sqlite3").write_bytes(b"no database" * 1000)
+
+
+@pytest.mark.parametrize(
+    "damage", [_cut_vectors, _delete_vectors, _cut_database, _write_over_database]
+)
+def test_a_store_with_damaged_files_is_made_anew(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    # Chroma writes vectors to their file a thousand at a time.
+    source = Source("merl", "table", "1", "Apache-2.0")
+    names = [f"finding {i} of {i % 7} kinds" for i in range(1100)]
+    concepts = tuple(Concept(f"ECG:c{i}", name, "merl") for i, name in enumerate(names))
+    many = KnowledgeBase([Terminology(source, concepts)])
+    folder = tmp_path / "chroma"
+    open_store(many, CountingEmbedder(), folder)
+    SharedSystemClient.clear_system_cache()  # as a new process
+    damage(folder)
+    again = CountingEmbedder()
+    index = open_store(many, again, folder)
+    assert again.n_texts >= len(documents(many))
+    for wanted in ("ECG:c3", "ECG:c700", "ECG:c1099"):
+        query = names[int(wanted.removeprefix("ECG:c"))]
+        assert wanted in {hit.concept_id for hit in index.search([query], 50)[0]}
+
+
+def test_a_store_that_is_whole_is_not_made_anew(tmp_path: Path, knowledge: KnowledgeBase) -> None:
+    folder = tmp_path / "chroma"
+    open_store(knowledge, CountingEmbedder(), folder)
+    SharedSystemClient.clear_system_cache()
+    again = CountingEmbedder()
+    open_store(knowledge, again, folder)
+    assert again.n_texts < 50
+    assert not (tmp_path / "chroma.damaged").exists()
 
 
 def test_other_knowledge_has_an_index_of_its_own(tmp_path: Path, knowledge: KnowledgeBase) -> None:
