@@ -1,5 +1,6 @@
 """ECG features of many recordings, as a Parquet file."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ def write_features(
     """Write one feature for each recording and return the file and what failed.
 
     A recording of several windows gets the mean of their features, brought to length 1. The
-    file's metadata name the model.
+    file's metadata name the model and the recordings without a feature.
     """
     encoded, failed = encode_manifest(engine, manifest, root, on_progress)
     paths, rows = [], []
@@ -40,7 +41,10 @@ def write_features(
     flat = np.concatenate(rows) if rows else np.zeros(0, np.float32)
     features = pa.FixedSizeListArray.from_arrays(pa.array(flat.astype(np.float32)), dim)
     table = pa.table({"path": pa.array(paths, pa.string()), "features": features})
-    table = table.replace_schema_metadata({"model": engine.model_id, "sha256": engine.sha256})
+    without = json.dumps([item["path"] for item in failed])
+    table = table.replace_schema_metadata(
+        {"model": engine.model_id, "sha256": engine.sha256, "failed": without}
+    )
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / FEATURES_FILE)
     return folder / FEATURES_FILE, failed
@@ -55,7 +59,7 @@ def load_features(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the feature of each recording by its path, from `folder` where it was written.
 
-    What is there is taken only if the same weights wrote it and it holds every recording;
+    What is there is taken only if the same weights wrote it and every recording was tried;
     otherwise it is written anew. Recordings that cannot be used are absent.
 
     Raises:
@@ -66,7 +70,8 @@ def load_features(
         table = pq.read_table(file)
         metadata = table.schema.metadata or {}
         paths = table["path"].to_pylist()
-        if metadata.get(b"sha256") == engine.sha256.encode() and set(manifest.paths) <= set(paths):
+        known = {*paths, *json.loads(metadata.get(b"failed", b"[]"))}
+        if metadata.get(b"sha256") == engine.sha256.encode() and set(manifest.paths) <= known:
             return dict(zip(paths, _rows(table), strict=True))
     _, failed = write_features(engine, manifest, root, folder, on_progress)
     if len(failed) == len(manifest):

@@ -363,3 +363,18 @@ def test_a_file_that_is_no_prompt_set_is_named(
     result = run("evaluate", simulated / "manifest.csv", "--prompts", prompts)
     assert result.exit_code == 2
     assert f"{str(prompts)!r} {message}" in result.stderr
+
+
+def test_features_are_computed_once_also_where_a_recording_cannot_be_read(
+    split_manifest: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = tmp_path / "with-absent.csv"
+    manifest.write_text(split_manifest.read_text() + "absent.hea,99,train,1\n")
+    call = ["probe", manifest, "--root", split_manifest.parent, "--checkpoint", tiny_checkpoint]
+    call += ["--features", tmp_path / "f", "--n-bootstraps", 10, "-o"]
+    first = run(*call, tmp_path / "one.json")
+    assert first.exit_code == 0, first.output
+    monkeypatch.setattr("merl_core.embed.encode_manifest", lambda *_: pytest.fail("encoded again"))
+    again = run(*call, tmp_path / "two.json")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
