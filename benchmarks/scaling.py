@@ -19,10 +19,10 @@ from merl_core.train_config import TrainConfig
 from merl_core.training.run_folder import RUN, RunFolder
 
 Result = dict[str, Any]
-N_RECORDS = (90, 280, 880, None)
+N_RECORDS = (280, 880, None)
 """Real recordings, of whole patients; None for all of the folds."""
-WIDTHS = ((4, 6, 12, 24), (8, 12, 24, 48), (16, 24, 48, 96), (32, 48, 96, 192))
-_USUAL = WIDTHS[2]
+WIDTHS = ((4, 6, 12, 24), (16, 24, 48, 96), (32, 48, 96, 192))
+_USUAL = WIDTHS[1]
 
 
 def recipes() -> dict[str, TrainConfig]:
@@ -39,9 +39,9 @@ def recipes() -> dict[str, TrainConfig]:
                 ),
                 text=TextConfig(hidden=512, dropout=0.1, standardized=True),
             ),
-            n_simulated=0, n_real=n_records, batch_size=64, n_steps=150, warmup_steps=15,
+            n_simulated=0, n_real=n_records, batch_size=64, n_steps=120, warmup_steps=12,
             learning_rate=0.003, ema_decay=0.99, text_noise=0.2, concept_weight=1.0,
-            precision="bfloat16", validate_every=150, bank_size=300,
+            precision="bfloat16", validate_every=120, save_every=40, bank_size=300,
         )
         for name, (n_records, widths) in plan.items()
     }  # fmt: skip
