@@ -38,7 +38,14 @@ _HINTS = (
     (b"\xd0\xcf\x11\xe0", "an Office document: export the table as CSV"),
     (b"Rar!", "a rar archive: send a zip"),
     (b"7z\xbc\xaf", "a 7z archive: send a zip"),
+    (b"BZh", "compressed by bzip2: send it in a zip"),
+    (b"\xfd7zXZ", "compressed by xz: send it in a zip"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd: send it in a zip"),
+    (b"\x80\x04\x95", "a pickled Python object, which is never read: save it as NPY"),
+    (b"ARROW1", "an Arrow file: save the table as Parquet"),
+    (b"{", "JSON, but no FHIR: export the table as CSV"),
 )
+_TAR_MAGIC = slice(257, 262)
 
 
 def read_record(paths: Path | str | Sequence[Path | str]) -> Record:
@@ -164,6 +171,8 @@ def _unknown(parts: Sequence[Part]) -> str:
     for magic, hint in _HINTS:
         if first.content.startswith(magic):
             return f"{first.name!r} is {hint}"
+    if first.content[_TAR_MAGIC] == b"ustar":
+        return f"{first.name!r} is a tar archive: send a zip"
     if all(part.name.endswith((".dat", ".xyz")) for part in parts):
         return f"{first.name!r} is no format known here; a WFDB signal needs its .hea beside it"
     names = ", ".join(repr(part.name) for part in parts[:4])

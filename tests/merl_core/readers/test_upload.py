@@ -66,6 +66,10 @@ def test_a_broken_archive_is_refused() -> None:
     ("content", "hint"),
     [
         (b"%PDF-1.7 ...", "PDF"),
+        (bytes(257) + b"ustar\x00", "a tar archive"),
+        (b"\xfd7zXZ\x00...", "xz: send it in a zip"),
+        (b"\x80\x04\x95....", "pickled"),
+        (b'{"signal": [1, 2]}', "no FHIR"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "image"),
         (zipped({"[Content_Types].xml": b"<Types/>", "xl/workbook.xml": b"<w/>"}), "Office"),
     ],
