@@ -382,6 +382,34 @@ def fhir(uv: NDArray[np.int16], fs: int) -> bytes:
     return json.dumps({"resourceType": "Bundle", "entry": entries}).encode()
 
 
+def fhir_xml(uv: NDArray[np.int16], fs: int) -> bytes:
+    """Return a bundle of a patient and an observation, as XML."""
+    components = "".join(
+        f'<component><code><coding><code value="{131328 + _MDC[lead]}"/></coding></code>'
+        '<valueSampledData><origin><value value="0"/><code value="uV"/></origin>'
+        f'<period value="{1000 / fs}"/><dimensions value="1"/>'
+        f'<data value="{" ".join(map(str, row))}"/></valueSampledData></component>'
+        for lead, row in zip(LEADS, uv.tolist(), strict=True)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><Bundle xmlns="http://hl7.org/fhir"><entry><resource>'
+        '<Patient><gender value="female"/><birthDate value="1963-06-01"/></Patient></resource>'
+        "</entry><entry><resource><Observation>"
+        f'<effectiveDateTime value="2024-01-02T03:04:05+01:00"/>{components}</Observation>'
+        "</resource></entry></Bundle>"
+    ).encode()
+
+
+def long_table(uv: NDArray[np.int16], fs: int) -> bytes:
+    """Return lines of time, lead and microvolts."""
+    lines = [
+        f"{i / fs:g},{lead},{value}"
+        for i, row in enumerate(uv.T.tolist())
+        for lead, value in zip(LEADS, row, strict=True)
+    ]
+    return "\n".join(["time_s,lead,value_uV", *lines]).encode()
+
+
 def csv(uv: NDArray[np.int16], fs: int) -> bytes:
     """Return lines with a time column in milliseconds and microvolts named."""
     names = ",".join(f"{lead} (uV)" for lead in LEADS)
@@ -452,7 +480,7 @@ _SINGLE: dict[str, Callable[[NDArray[np.int16], int], bytes]] = {
     write.__name__: write
     for write in (
         dicom, scp, edf, bdf, hl7_aecg, ge_muse, cardiosoft, schiller, philips_sierra, mortara,
-        ishne, mfer, fhir, csv, npy, npz, mat5, mat4, hdf5, parquet,
+        ishne, mfer, fhir, fhir_xml, csv, long_table, npy, npz, mat5, mat4, hdf5, parquet,
     )
 }  # fmt: skip
 START = datetime(2024, 1, 2, 3, 4, 5)

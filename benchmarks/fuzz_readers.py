@@ -130,6 +130,7 @@ def fuzz(n: int, seed: int, keep: Path | None, timeout_s: float = 10.0) -> Outco
     answers: collections.Counter[str] = collections.Counter()
     slowest_s, slowest = 0.0, ""
     with ReaderPool(timeout_s=timeout_s, memory_mb=2048) as pool:
+        pool.start()
         for number in range(n):
             name = rng.choice(list(seeds))
             files = dict(seeds[name])

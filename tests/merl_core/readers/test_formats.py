@@ -37,6 +37,7 @@ KNOWS_PATIENT = (
     "philips_sierra",
     "mortara",
     "fhir",
+    "fhir_xml",
     "wfdb16",
 )
 KNOWS_START = (

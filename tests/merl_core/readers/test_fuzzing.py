@@ -40,7 +40,10 @@ def test_three_hundred_mutations_leave_no_child_dead() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parser", ["csv", "fhir", "cardiosoft", "schiller", "dicom", "npy", "npz"])
+@pytest.mark.parametrize(
+    "parser",
+    ["csv", "long_table", "fhir", "fhir_xml", "cardiosoft", "schiller", "dicom", "npy", "npz"],
+)
 def test_a_search_guided_by_coverage_meets_only_our_errors(parser: str, tmp_path: Path) -> None:
     pytest.importorskip("atheris")
     root = Path(__file__).parents[3]
