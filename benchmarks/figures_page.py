@@ -25,6 +25,7 @@ def write_page(content: Result) -> None:
         f"Tested on the {content['n_test']} records of fold 9.",
         _zero_shot([r for r in results if r["kind"] == "zero_shot"]),
         _probes([r for r in results if r["kind"] in ("probe", "supervised")]),
+        *_scaling([r for r in results if r["kind"] == "scaling"]),
         "Calibration (Platt) on fold 8; the errors are those of five folds by patient:",
         _calibration(content["calibration"]),
     ]
@@ -66,6 +67,26 @@ def _probes(results: Sequence[Result]) -> str:
             what = f"probe of {r['model']['id']}{note}"
         rows.append([r["label_set"], what, *map(_with_interval, r["shares"])])
     return _table(["label set", "trained on labels", "1 %", "10 %", "100 %"], rows)
+
+
+def _scaling(results: Sequence[Result]) -> list[str]:
+    """Return what the runs are and their table; nothing where there are none."""
+    if not results:
+        return []
+    by_run: dict[tuple[int, int], dict[str, Result]] = {}
+    for r in results:
+        by_run.setdefault((r["n_train"], r["n_parameters"]), {})[r["label_set"]] = r
+    sets = list(dict.fromkeys(r["label_set"] for r in results))
+    rows = [
+        [f"{n_train:,}", f"{n_parameters:,}", *(_with_interval(found[name]) for name in sets)]
+        for (n_train, n_parameters), found in sorted(by_run.items())
+    ]
+    about = (
+        "Zero-shot by number of training records and size of the encoder: one short training each, "
+        "of equally many updates on real recordings alone (`benchmarks/scaling.py`), class names "
+        "as prompts:"
+    )
+    return [about, _table(["records", "parameters of the ECG encoder", *sets], rows)]
 
 
 def _calibration(found: dict[str, Result]) -> str:

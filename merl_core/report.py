@@ -169,7 +169,7 @@ def _prompts(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _scaling(results: Sequence[Result], folder: Path) -> list[Path]:
-    points = [r for r in results if r["kind"] == "scaling"]
+    points = [r for r in results if r["kind"] == "scaling" and r["macro_auroc"] is not None]
     if not points:
         return []
     rows: list[Result] = []
