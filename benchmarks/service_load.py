@@ -68,7 +68,7 @@ def summary(replies: list[Reply], alone: Reply) -> dict[str, Any]:
     return {
         "by_status": {str(k): n for k, n in sorted(Counter(r.status for r in replies).items())},
         "refused_with_retry_after": sum(bool(reply.retry_after) for reply in refused),
-        "answers_unlike_the_lone_one": sum(reply.scores != alone.scores for reply in answered),
+        "largest_score_difference_to_lone": _largest_difference(answered, alone),
         "answered_per_s": round(len(answered) / max(reply.seconds for reply in replies), 1),
         "median_to_lone": _ratio([r.seconds for r in answered], alone),
         "slowest_to_lone": _ratio([max((r.seconds for r in answered), default=0.0)], alone),
@@ -76,6 +76,12 @@ def summary(replies: list[Reply], alone: Reply) -> dict[str, Any]:
         if refused
         else None,
     }
+
+
+def _largest_difference(replies: list[Reply], alone: Reply) -> float:
+    expected = dict(alone.scores)
+    differences = [abs(expected[k] - v) for reply in replies for k, v in reply.scores]
+    return round(max(differences, default=0.0), 6)
 
 
 def _ratio(seconds: list[float], alone: Reply) -> float | None:
