@@ -69,7 +69,6 @@ def summary(replies: list[Reply], alone: Reply) -> dict[str, Any]:
         "by_status": {str(k): n for k, n in sorted(Counter(r.status for r in replies).items())},
         "refused_with_retry_after": sum(bool(reply.retry_after) for reply in refused),
         "largest_score_difference_to_lone": _largest_difference(answered, alone),
-        "answered_per_s": round(len(answered) / max(reply.seconds for reply in replies), 1),
         "median_to_lone": _ratio([r.seconds for r in answered], alone),
         "slowest_to_lone": _ratio([max((r.seconds for r in answered), default=0.0)], alone),
         "median_refusal_ms": round(1000 * statistics.median(r.seconds for r in refused), 1)
