@@ -191,6 +191,9 @@ def _scaling(results: Sequence[Result], folder: Path) -> list[Path]:
                 )  # fmt: skip
                 rows += [_row(name, key, p[key], p) for p in line]
             axis.set(xscale="log", xlabel=title)
+            measured = sorted({p[key] for p in chosen})
+            axis.set_xticks(measured, [f"{value:,}" for value in measured])
+            axis.minorticks_off()
         axes[0].set_ylabel("macro AUROC, zero-shot")
         _legend_below(axes)
         return save(folder, "scaling", rows)
