@@ -11,6 +11,7 @@ from merl_core.datasets.ptbxl import PtbXl
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.errors import MerlError
 from merl_core.targets import Vocabulary, load_vocabulary
+from merl_core.text_stage import Reports
 from merl_core.train_config import TrainConfig
 from merl_core.training_data import (
     TRAINING_FOLDS,
@@ -21,6 +22,7 @@ from merl_core.training_data import (
     real_examples,
     simulated_examples,
     some_patients,
+    training_reports,
 )
 from merl_core.training_texts import TextPool, compose_texts
 
@@ -35,6 +37,8 @@ class Corpus:
     validation: PtbXl | None
     pool: TextPool
     text_vectors: Tensor
+    reports: Reports | None = None
+    """What the text stage learns besides."""
 
     def describe(self) -> dict[str, Any]:
         """Return how much there is of each kind, with the sha256 of what it holds."""
@@ -44,6 +48,10 @@ class Corpus:
         for name, examples in (("real", self.real), ("simulated", self.simulated)):
             if examples is not None:
                 found[name] = {"n": len(examples), "sha256": examples.sha256}
+        if self.reports is not None:
+            reports = hashlib.sha256(self.reports.vectors.numpy().tobytes())
+            reports.update(self.reports.says.tobytes())
+            found["reports"] = {"n": len(self.reports.says), "sha256": reports.hexdigest()}
         return found
 
 
@@ -68,5 +76,10 @@ def load_corpus(config: TrainConfig, data: Path | None, cache: Path | None) -> C
         simulated = simulated_examples(config.n_simulated, 1000 * config.seed + 1, vocabulary)
     validation = None if data is None else load_real(data, [VALIDATION_FOLD])
     pool = compose_texts(vocabulary, seed=config.seed, held_out=config.held_out_names)
-    vectors = embed_texts(pool.texts, cache, SentenceEncoder())
-    return Corpus(vocabulary, real, simulated, validation, pool, vectors)
+    encoder = SentenceEncoder()
+    vectors = embed_texts(pool.texts, cache, encoder)
+    reports = None
+    if config.text_stage is not None:
+        texts, says = training_reports(simulated, data if config.use_real else None, vocabulary)
+        reports = Reports(embed_texts(texts, cache, encoder), says)
+    return Corpus(vocabulary, real, simulated, validation, pool, vectors, reports)

@@ -126,9 +126,6 @@ def prepare(
         seconds = signal.shape[-1] / record.fs
         msg = f"recording of {seconds:.2f} s is too short, expected {MIN_DURATION_S} s or more"
         raise InvalidRecordError(msg, code="too_short")
-    if not math.isclose(record.fs, fs, rel_tol=1e-6):
-        message = f"{record.fs:g} samples per second resampled to the {fs:g} that the model takes"
-        warnings.append(RecordWarning("resampled", message))
     length = round(fs * window_s)
     if keep_s is None and is_longer(signal.shape[1], record.fs * window_s):
         chunks, offsets, cut = _usable_chunks(signal, record.fs, window_s, leads)

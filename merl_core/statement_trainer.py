@@ -18,8 +18,9 @@ from merl_core.ensemble import members_of
 from merl_core.errors import MerlError
 from merl_core.losses import clip_loss, statement_loss
 from merl_core.model import MerlModel
+from merl_core.targets import rarity_weights
 from merl_core.train_config import TrainConfig
-from merl_core.training_data import Examples, n_measurements, rarity_weights
+from merl_core.training_data import Examples, n_measurements
 
 
 class StatementTrainer:

@@ -139,6 +139,16 @@ def targets_from_findings(
     return targets
 
 
+def rarity_weights(targets: NDArray[np.float32], power: float = 0.5) -> NDArray[np.float64]:
+    """Return how often each record should be drawn: by its rarest finding, tempered."""
+    is_positive = targets == 1
+    share = is_positive.sum(axis=0).clip(1) / len(targets)
+    rarest = np.where(is_positive, share, 1.0).min(axis=1)
+    weights = rarest.clip(0.005) ** -power
+    out: NDArray[np.float64] = weights / weights.sum()
+    return out
+
+
 def _group_columns(vocabulary: Vocabulary) -> dict[str, dict[str, int]]:
     columns: dict[str, dict[str, int]] = {}
     for name in ("ptbxl_super",):

@@ -16,6 +16,7 @@ from merl_core.ensemble import DualEncoder, join_models
 from merl_core.evaluate import ptbxl_validation
 from merl_core.model import MerlModel, count_parameters
 from merl_core.statement_trainer import StatementTrainer
+from merl_core.text_stage import Names, TextStage, adapt_texts, encode_source, related
 from merl_core.train_config import TrainConfig
 from merl_core.training.run_folder import RunFolder
 
@@ -78,7 +79,7 @@ class _Training:
 
     def _train_member(self, trainer: StatementTrainer) -> None:
         config = self.config
-        started, done = time.monotonic() - self.seconds, 0.0
+        started, done = time.monotonic() - self.seconds, float(config.n_steps == 0)
         while done < 1:
             self.step, self.n_updates = self.step + 1, self.n_updates + 1
             self.seconds = time.monotonic() - started
@@ -88,10 +89,32 @@ class _Training:
                 self._log(losses | self._validate(trainer.average.eval()))
             if self.step % config.save_every == 0 and done < 1:
                 self._save_state(trainer)
+        if config.text_stage is not None:
+            self._adapt_texts(trainer, config.text_stage)
         self.members.append(trainer.average.eval())
         self._save_checkpoint()
         self.step, self.seconds = 0, 0.0
         self._save_state(None)
+
+    def _adapt_texts(self, trainer: StatementTrainer, stage: TextStage) -> None:
+        corpus, model = self.corpus, trainer.average.eval()
+        assert corpus.reports is not None
+        concepts = corpus.vocabulary.concepts
+        row_of = {text: row for row, text in enumerate(corpus.pool.texts)}
+        canonical = corpus.text_vectors[[row_of[concept.canonical_name] for concept in concepts]]
+        rows = corpus.pool.rows_by_column(len(concepts))
+        adapt_texts(
+            model,
+            [encode_source(model, source.signals, source.targets) for source in trainer.sources],
+            Names(corpus.text_vectors, rows, canonical),
+            corpus.reports,
+            stage,
+            is_related=related(corpus.vocabulary),
+            positive_weight=trainer.positive_weight,
+            text_noise=self.config.text_noise,
+            label_smoothing=self.config.label_smoothing,
+            seed=self.config.seed + len(self.members),
+        )
 
     def _log(self, values: dict[str, float]) -> None:
         about = {"step": self.n_updates, "member": len(self.members), "member_step": self.step}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from merl_core.augment import Augmentation
 from merl_core.errors import MerlError
 from merl_core.model import ModelConfig
+from merl_core.text_stage import TextStage
 
 
 class TrainConfig(BaseModel):
@@ -34,6 +35,7 @@ class TrainConfig(BaseModel):
     real_share: float = 0.5
     """Share of real ECGs in a batch that holds both."""
     n_steps: int = 2500
+    """0 leaves the weights as `start_from` has them, for the text stage."""
     warmup_steps: int = 200
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -57,6 +59,8 @@ class TrainConfig(BaseModel):
     uma_weight: float = 0.0
     """Of the paper's contrast between two views of an ECG feature."""
     label_smoothing: float = 0.02
+    text_stage: TextStage | None = None
+    """After each member's training, of its text tower alone; None leaves it out."""
     validate_every: int = 250
     save_every: int = Field(default=250, ge=1)
     """Updates between states that a training can be resumed from."""

@@ -13,7 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from merl_core.datasets.ptbxl import PtbXl, concatenate, load_ptbxl, load_ptbxl_zscored
+from merl_core.datasets.ptbxl import (
+    PtbXl,
+    concatenate,
+    load_ptbxl,
+    load_ptbxl_reports,
+    load_ptbxl_zscored,
+)
 from merl_core.errors import MerlError
 from merl_core.preprocess import bandpass
 from merl_core.simulate import STATEMENTS, simulate
@@ -28,6 +34,7 @@ _SCALARS: Final = ("heart_rate_bpm", "pr_ms", "p_ms", "qrs_ms", "qt_ms", "qtc_ms
 _ANGLES: Final = ("qrs_axis_deg",)
 _AMPLITUDES: Final = ("r_mv", "s_mv", "q_mv", "st_mv", "t_mv")
 _CHUNK: Final = 2000
+MAX_SIMULATED_REPORTS: Final = 5000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -120,6 +127,36 @@ def simulated_examples(n_records: int, seed: int, vocabulary: Vocabulary) -> Exa
     return Examples(signals, targets, has_voltage, measurements, tuple(reports))
 
 
+def training_reports(
+    simulated: Examples | None, folder: Path | None, vocabulary: Vocabulary
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Return reports, and what each says as (R, C): simulated ones, and those of `ptb-xl`.
+
+    Args:
+        simulated: At most `MAX_SIMULATED_REPORTS` of them are taken.
+        folder: Holds `ptb-xl`, of which the training folds are taken; None for no patients.
+        vocabulary: The concepts.
+
+    Raises:
+        MerlError: There are none.
+    """
+    texts: list[str] = []
+    says: list[NDArray[np.bool_]] = []
+    if simulated is not None:
+        texts += simulated.reports[:MAX_SIMULATED_REPORTS]
+        says.append(simulated.targets[:MAX_SIMULATED_REPORTS] == 1)
+    if folder is not None and (folder / "ptb-xl").is_dir():
+        real = load_ptbxl_reports(folder / "ptb-xl", TRAINING_FOLDS)
+        texts += real.reports
+        says.append(targets_from_ptbxl(real, vocabulary) == 1)
+    if not texts:
+        msg = "the text stage learns from reports, and there are none"
+        raise MerlError(msg)
+    every = np.concatenate(says)
+    usable = [i for i, text in enumerate(texts) if text.strip() and every[i].any()]
+    return [texts[i] for i in usable], every[usable]
+
+
 def n_measurements() -> int:
     """Return the number of measurements that each example carries."""
     return len(_SCALARS) + 2 * len(_ANGLES) + 12 * (1 + len(_AMPLITUDES))
@@ -145,16 +182,6 @@ def embed_texts(texts: Sequence[str], cache: Path | None, encoder: TextEncoder) 
             np.savez(stream, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
         part.replace(path)
     return torch.from_numpy(np.stack([known[key] for key in keys]))
-
-
-def rarity_weights(targets: NDArray[np.float32], power: float = 0.5) -> NDArray[np.float64]:
-    """Return how often each record should be drawn: by its rarest finding, tempered."""
-    is_positive = targets == 1
-    share = is_positive.sum(axis=0).clip(1) / len(targets)
-    rarest = np.where(is_positive, share, 1.0).min(axis=1)
-    weights = rarest.clip(0.005) ** -power
-    out: NDArray[np.float64] = weights / weights.sum()
-    return out
 
 
 def _measurement_rows(found: dict[str, NDArray[np.float64]]) -> NDArray[np.float32]:

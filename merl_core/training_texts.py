@@ -39,7 +39,8 @@ def compose_texts(
         vocabulary: The concepts.
         n_composed: Mixtures of name, sub-types and criteria for each concept.
         seed: Of the mixtures.
-        held_out: Share of aliases left out, chosen by hash, to test wording never trained on.
+        held_out: Share of aliases and of definitions left out, chosen by hash, to test wording
+            never trained on.
     """
     rng = np.random.default_rng(seed)
     children = _children(vocabulary)
@@ -50,7 +51,7 @@ def compose_texts(
     for local, column in vocabulary.index.items():
         concept = vocabulary.concepts[column]
         names = _kept([*_names(concept), *meanings.get(local, ())], held_out)
-        composed = _compose(concept, names, children[local], n_composed, rng)
+        composed = _compose(concept, names, children[local], n_composed, held_out, rng)
         texts += [*names, *composed]
         columns += [column] * (len(names) + len(composed))
         bare += [True] * len(names) + [False] * len(composed)
@@ -65,6 +66,15 @@ def held_out_names(vocabulary: Vocabulary, share: float) -> list[tuple[str, int]
         kept = set(_kept(names, share))
         out += [(name, column) for name in names if name not in kept]
     return out
+
+
+def held_out_definitions(vocabulary: Vocabulary, share: float) -> list[tuple[str, int]]:
+    """Return the definitions that `compose_texts` leaves out, with their columns."""
+    return [
+        (concept.definition, column)
+        for column, concept in enumerate(vocabulary.concepts)
+        if concept.definition and _hash_share(concept.definition) < share
+    ]
 
 
 def _names(concept: Concept) -> list[str]:
@@ -111,16 +121,20 @@ def _compose(
     names: Sequence[str],
     below: Sequence[Concept],
     n_composed: int,
+    held_out: float,
     rng: np.random.Generator,
 ) -> list[str]:
     """Return the definition, criteria with their name, and random mixtures."""
     name = concept.canonical_name
     criteria = [c.text for c in concept.criteria]
-    fixed = [concept.definition] if concept.definition else []
+    definition = concept.definition or ""
+    if _hash_share(definition) < held_out:
+        definition = ""
+    fixed = [definition] if definition else []
     fixed += [f"{name}, {text}" for text in criteria]
     if len(criteria) > 1:
         fixed.append(", ".join(criteria))
-    mixed = [_mix(concept, names, below, criteria, rng) for _ in range(n_composed)]
+    mixed = [_mix(concept, names, below, criteria, definition, rng) for _ in range(n_composed)]
     return list(dict.fromkeys([*fixed, *mixed]))
 
 
@@ -129,6 +143,7 @@ def _mix(
     names: Sequence[str],
     below: Sequence[Concept],
     criteria: Sequence[str],
+    definition: str,
     rng: np.random.Generator,
 ) -> str:
     english = [a.text for a in concept.aliases if a.lang == "en" and a.kind is AliasKind.SYNONYM]
@@ -137,8 +152,8 @@ def _mix(
     phrases += _some(english, 0.4, 3, rng)
     phrases += _some([c.canonical_name for c in below], 0.7, 6, rng)
     phrases += _some(criteria, 0.8, 6, rng)
-    if concept.definition and rng.random() < 0.2:
-        phrases.append(concept.definition.rstrip("."))
+    if definition and rng.random() < 0.2:
+        phrases.append(definition.rstrip("."))
     text = str(rng.choice(_SEPARATORS)).join(_within(list(dict.fromkeys(phrases))))
     return _restyle(text, rng)
 

@@ -15,6 +15,7 @@ from merl_core.preprocess import bandpass
 from merl_core.records import STANDARD_LEADS
 
 DATABASE: Final = "ptbxl_database.csv"
+REPORTS: Final = "reports_without_waveforms_too.csv"
 ZSCORED_TABLE: Final = "ptbxl_zscored_100hz.csv"
 ZSCORED_SIGNALS: Final = "ptbxl_zscored_100hz.npz"
 HELD_OUT_FOLD: Final = 10
@@ -82,6 +83,24 @@ def load_ptbxl(folder: Path, folds: Iterable[int] = range(1, 10)) -> PtbXl:
     return _assemble(table, bandpass(signals, FS), has_voltage=True)
 
 
+def load_ptbxl_reports(folder: Path, folds: Iterable[int] = range(1, 10)) -> PtbXl:
+    """Return reports with their codes and no signals: of shape (N, 12, 0).
+
+    Args:
+        folder: With `reports_without_waveforms_too.csv`, or `ptbxl_database.csv` as published.
+        folds: Values of `strat_fold`.
+
+    Raises:
+        InvalidRecordError: The table is absent or broken.
+    """
+    path = folder / REPORTS
+    columns = ["ecg_id", "patient_id", "strat_fold", "scp_codes", "report"]
+    table = _read_table(path if path.is_file() else folder / DATABASE, columns)
+    table = table[table["strat_fold"].isin(list(folds)) & table["report"].notna()]
+    signals = np.empty((len(table), len(STANDARD_LEADS), 0), dtype=np.float32)
+    return _assemble(table, signals, has_voltage=True)
+
+
 def load_ptbxl_zscored(folder: Path, folds: Iterable[int] = range(1, 10)) -> PtbXl:
     """Return the z-scored recordings, the limb leads' proportions restored.
 
@@ -137,14 +156,18 @@ def _assemble(table: pd.DataFrame, signals: NDArray[np.float32], *, has_voltage:
         subclasses=_split(table, "sub_class"),
         forms=_split(table, "form"),
         rhythms=_split(table, "rhythm"),
-        reports=tuple(table["report"].fillna("").astype(str)),
-        axes=tuple(axis.fillna("").astype(str)),
+        reports=tuple(_texts(table["report"])),
+        axes=tuple(_texts(axis)),
         has_voltage=np.full(len(table), has_voltage),
     )
 
 
+def _texts(column: pd.Series) -> "pd.Series[str]":
+    return column.astype(object).fillna("").astype(str)
+
+
 def _split(table: pd.DataFrame, column: str) -> tuple[frozenset[str], ...]:
-    texts = table[column].fillna("").astype(str) if column in table else [""] * len(table)
+    texts = _texts(table[column]) if column in table else [""] * len(table)
     return tuple(frozenset(filter(None, text.split("|"))) for text in texts)
 
 

@@ -56,7 +56,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         run(bin_dir / "createdb", "-h", root, "-U", "merl", "merl")
         yield f"postgresql://merl@/merl?host={root}"
     finally:
-        run(bin_dir / "pg_ctl", "-D", data, "-t", "110", "-m", "immediate", "stop")
+        run(bin_dir / "pg_ctl", "-D", data, "-W", "-m", "immediate", "stop")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])

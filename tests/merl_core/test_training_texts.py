@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from merl_core.targets import Vocabulary, load_vocabulary
-from merl_core.training_texts import TextPool, compose_texts, held_out_names
+from merl_core.training_texts import TextPool, compose_texts, held_out_definitions, held_out_names
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,14 @@ def test_held_out_names_are_not_among_the_bare_texts(vocabulary: Vocabulary) -> 
     meanings_aside = [pair for pair in held_out_names(vocabulary, 0.2) if pair in trained]
     assert len(held_out_names(vocabulary, 0.2)) > 300
     assert len(meanings_aside) < 30
+
+
+def test_held_out_definitions_are_in_no_text(vocabulary: Vocabulary) -> None:
+    held_out = held_out_definitions(vocabulary, 0.3)
+    assert 0.15 < len(held_out) / len(vocabulary) < 0.45
+    pool = compose_texts(vocabulary, held_out=0.3)
+    every = "\n".join(pool.texts)
+    assert not any(definition.rstrip(".") in every for definition, _ in held_out)
 
 
 def test_names_of_the_benchmarks_are_trained_on(vocabulary: Vocabulary, pool: TextPool) -> None:

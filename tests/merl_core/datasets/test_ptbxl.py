@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merl_core.datasets.ptbxl import load_ptbxl, load_ptbxl_zscored
+from merl_core.datasets.ptbxl import load_ptbxl, load_ptbxl_reports, load_ptbxl_zscored
 from merl_core.errors import InvalidRecordError
 from merl_core.records import STANDARD_LEADS
 
@@ -34,6 +34,19 @@ def test_statements_and_signals_are_joined(folder: Path) -> None:
 def test_the_test_fold_is_loaded_only_when_named(folder: Path) -> None:
     assert load_ptbxl(folder).ecg_ids.tolist() == [1]
     assert load_ptbxl(folder, folds=[10]).ecg_ids.tolist() == [2]
+
+
+def test_reports_come_with_their_codes_and_without_signals(folder: Path) -> None:
+    found = load_ptbxl_reports(folder, folds=[1, 10])
+    assert found.signals.shape == (1, 12, 0)
+    assert found.reports == ("sinus",)
+    assert found.scp_codes == (frozenset({"SR", "LVH"}),)
+
+
+def test_a_table_of_further_reports_goes_first(folder: Path) -> None:
+    rows = ["3,9.0,vorhofflimmern,{'AFIB': 0.0},4,,\n", "4,9.0,test,{'AFIB': 0.0},10,,\n"]
+    (folder / "reports_without_waveforms_too.csv").write_text(HEADER + "".join(rows))
+    assert load_ptbxl_reports(folder).reports == ("vorhofflimmern",)
 
 
 def test_a_cut_off_recording_is_named(folder: Path) -> None:

@@ -11,10 +11,11 @@ import torch
 from merl_core.corpus import Corpus
 from merl_core.model import EcgConfig, ModelConfig, TextConfig
 from merl_core.targets import load_vocabulary
+from merl_core.text_stage import Reports, TextStage
 from merl_core.train import train
 from merl_core.train_config import TrainConfig
 from merl_core.training.run_folder import RunFolder
-from merl_core.training_data import simulated_examples
+from merl_core.training_data import simulated_examples, training_reports
 from merl_core.training_texts import compose_texts
 
 RECIPE = TrainConfig(
@@ -34,6 +35,7 @@ RECIPE = TrainConfig(
     validate_every=1,
     save_every=2,
     bank_size=4,
+    text_stage=TextStage(n_steps=3, n_ecgs=16, n_reports=8),
 )
 
 
@@ -41,9 +43,12 @@ def make_corpus() -> Corpus:
     """Two sources of simulated recordings, and random vectors for the texts."""
     vocabulary = load_vocabulary()
     pool = compose_texts(vocabulary, n_composed=1)
-    vectors = torch.randn(len(pool.texts), 384, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(len(pool.texts), 384, generator=generator)
     sources = [simulated_examples(24, seed, vocabulary) for seed in (1, 2)]
-    return Corpus(vocabulary, *sources, None, pool, vectors)
+    texts, says = training_reports(sources[0], None, vocabulary)
+    reports = Reports(torch.randn(len(texts), 384, generator=generator), says)
+    return Corpus(vocabulary, *sources, None, pool, vectors, reports)
 
 
 if __name__ == "__main__":

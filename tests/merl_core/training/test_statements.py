@@ -76,7 +76,7 @@ def test_a_run_folder_says_what_was_run_on_what(unbroken: Path) -> None:
     content = json.loads((unbroken / "run.json").read_text())
     assert content["recipe"]["n_members"] == 2
     assert {name: part["n"] for name, part in content["data"].items() if name != "texts"} == {
-        "real": 24, "simulated": 24
+        "real": 24, "simulated": 24, "reports": 24
     }  # fmt: skip
     assert all(len(part["sha256"]) == 64 for part in content["data"].values())
     assert {"commit", "torch"} <= content["environment"].keys()
@@ -98,6 +98,18 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
     train(SETUP.RECIPE, corpus, RunFolder(folder, resume=True))
     assert weights_of(folder) == weights_of(unbroken)
     assert rows_of(folder) == rows_of(unbroken)
+
+
+def test_the_text_stage_of_trained_weights_changes_their_text_projection_alone(
+    unbroken: Path, corpus: Corpus, tmp_path: Path
+) -> None:
+    stage = {"n_steps": 0, "start_from": str(unbroken / "tiny"), "seed": 11}
+    train(SETUP.RECIPE.model_copy(update=stage), corpus, RunFolder(tmp_path))
+    old = load_checkpoint(unbroken / "tiny").model.state_dict()
+    new = load_checkpoint(tmp_path / "tiny").model.state_dict()
+    changed = {name for name in new if not torch.equal(old[name], new[name])}
+    assert len(changed) == 2 * 4
+    assert all(".proj_t." in name for name in changed), changed
 
 
 def test_a_finished_run_that_is_resumed_stays_as_it_is(
