@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,8 @@ def assess_quality(record: Record) -> Quality:
     if record.duration_s < MIN_DURATION_S or not (missing < 1).any():
         return Quality(False, 0.0, tuple(checks))
     bands = _bands(signal, record.fs)
-    flat, agreement = _flat_share(bands), _beat_agreement(bands.heart)
+    beats, median_beats = _median_beats(bands.heart)
+    flat, agreement = _flat_share(bands), _beat_agreement(beats, median_beats)
     largest = np.abs(bands.raw).max(axis=1)
     checks += [
         _upper_by_lead("flat_share", flat, leads, "share of time without any beat {:.2f}"),
@@ -118,7 +120,7 @@ def assess_quality(record: Record) -> Quality:
             "wander_mv", np.ptp(bands.wander, axis=1), leads, "baseline moves {:.1f} mV"
         ),
         _lower_by_lead("beat_agreement", agreement, leads, "beats agree with each other {:.2f}"),
-        *_limb_lead_checks(bands, leads),
+        *_limb_lead_checks(bands, median_beats, leads),
     ]
     worst = np.sort(agreement)
     values = (
@@ -142,12 +144,20 @@ def _bands(signal: NDArray[np.float64], fs: float) -> _Bands:
     ratio = Fraction(ANALYSIS_FS / fs).limit_denominator(2000)
     if ratio != 1:
         filled = resample_poly(filled, ratio.numerator, ratio.denominator, axis=1, padtype="line")
-    high_pass = butter(2, _WANDER_HZ, "high", fs=ANALYSIS_FS, output="sos")
-    low_pass = butter(4, _NOISE_HZ, "low", fs=ANALYSIS_FS, output="sos")
+    high_pass, low_pass = _filters()
     padding = min(filled.shape[1] - 1, int(ANALYSIS_FS))
     without_wander = sosfiltfilt(high_pass, filled, axis=1, padlen=padding)
     heart = sosfiltfilt(low_pass, without_wander, axis=1, padlen=padding)
     return _Bands(filled, filled - without_wander, heart, without_wander - heart)
+
+
+@cache
+def _filters() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sections of the filters against wander and noise."""
+    return (
+        butter(2, _WANDER_HZ, "high", fs=ANALYSIS_FS, output="sos"),
+        butter(4, _NOISE_HZ, "low", fs=ANALYSIS_FS, output="sos"),
+    )
 
 
 def _filled(signal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -231,17 +241,18 @@ def _median_beats(heart: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     return cut, np.median(cut, axis=1)
 
 
-def _beat_agreement(heart: NDArray[np.float64]) -> NDArray[np.float64]:
+def _beat_agreement(beats: NDArray[np.float64], median: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each lead the median correlation of its beats with its median beat."""
-    beats, median = _median_beats(heart)
     if not beats.shape[1]:
-        return np.zeros(len(heart))
+        return np.zeros(len(median))
     norm = (beats**2).sum(axis=2) * (median**2).sum(axis=1)[:, None]
     correlation = np.einsum("lbt,lt->lb", beats, median) / np.sqrt(norm + 1e-9)
     return np.asarray(np.median(correlation, axis=1))
 
 
-def _limb_lead_checks(bands: _Bands, leads: Sequence[str]) -> list[Check]:
+def _limb_lead_checks(
+    bands: _Bands, median: NDArray[np.float64], leads: Sequence[str]
+) -> list[Check]:
     """Return the checks of limb leads against each other; none if leads are missing."""
     row = {lead: i for i, lead in enumerate(leads)}
     checks = []
@@ -253,7 +264,6 @@ def _limb_lead_checks(bands: _Bands, leads: Sequence[str]) -> list[Check]:
             Check("einthoven_residual_mv", residual <= limit, residual, limit, (), message)
         )
     if {"I", "II", "V6"} <= set(row):
-        _, median = _median_beats(bands.heart)
         first, second, lateral = (median[row[lead]] for lead in ("I", "II", "V6"))
         agreement = _correlation(first, lateral)
         average = _correlation(-(first + second), lateral)
