@@ -5,6 +5,7 @@ import logging
 import math
 import re
 import shutil
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ _LAYOUT: Final = "2"
 _BATCH: Final = 256
 _COMPLETE: Final = "complete"
 _N_PROBES: Final = 24
+_VECTOR_HEADER: Final = struct.Struct("<i4Q")
+_VECTOR_VERSION: Final = 1
 _SAME_VECTOR: Final = 0.01
 """Cosine distance of a text to itself, or to one with the same words, at most."""
 _DAMAGE: Final = re.compile(
@@ -212,6 +215,9 @@ def open_store(
     """
     if url:
         return open_index(connect(url=url), knowledge_base, embedder, on_progress)
+    if _has_cut_vectors(folder):
+        _log.warning("the concept store %s has lost vectors and is made anew", folder.name)
+        _move_aside(folder, CkepeError(f"the concept store {folder.name!r} has lost vectors"))
     try:
         return open_index(connect(folder), knowledge_base, embedder, on_progress)
     except CkepeError as error:
@@ -220,6 +226,24 @@ def open_store(
         _log.warning("the concept store %s is damaged and made anew: %s", folder.name, error)
         _move_aside(folder, error)
     return open_index(connect(folder), knowledge_base, embedder, on_progress)
+
+
+def _has_cut_vectors(folder: Path) -> bool:
+    """Return whether a vector file is shorter than its header says, which can crash Chroma.
+
+    Source: hnswlib as Chroma 1 writes it: version, offset, elements that have room, elements, and
+    bytes of each.
+    """
+    for header in folder.glob("*/header.bin"):
+        raw = header.read_bytes()[: _VECTOR_HEADER.size]
+        if len(raw) < _VECTOR_HEADER.size:
+            return True
+        version, _, n_rooms, _, size = _VECTOR_HEADER.unpack(raw)
+        vectors = header.with_name("data_level0.bin")
+        length = vectors.stat().st_size if vectors.is_file() else 0
+        if version == _VECTOR_VERSION and length < n_rooms * size:
+            return True
+    return False
 
 
 def _move_aside(folder: Path, error: CkepeError) -> None:

@@ -1,5 +1,6 @@
 """The concept index in a real embedded Chroma: built once, resumed, and rebuilt when damaged."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -101,9 +102,10 @@ def test_a_store_with_damaged_files_is_made_anew(
     names = [f"finding {i} of {i % 7} kinds" for i in range(1100)]
     concepts = tuple(Concept(f"ECG:c{i}", name, "merl") for i, name in enumerate(names))
     many = KnowledgeBase([Terminology(source, concepts)])
-    folder = tmp_path / "chroma"
-    open_store(many, CountingEmbedder(), folder)
+    open_store(many, CountingEmbedder(), tmp_path / "open")
     SharedSystemClient.clear_system_cache()  # as a new process
+    folder = tmp_path / "chroma"
+    shutil.copytree(tmp_path / "open", folder)  # Chroma crashes if its own files change under it
     damage(folder)
     again = CountingEmbedder()
     index = open_store(many, again, folder)
