@@ -20,6 +20,7 @@ from merl_core.losses import clip_loss, statement_loss
 from merl_core.model import MerlModel
 from merl_core.targets import rarity_weights
 from merl_core.train_config import TrainConfig
+from merl_core.training.schedule import warm_cosine
 from merl_core.training_data import Examples, n_measurements
 
 
@@ -80,7 +81,7 @@ class StatementTrainer:
         """Make one update; return the losses. `done` is the share of the schedule, up to 1."""
         config = self.config
         for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step, done, config)
+            group["lr"] = config.learning_rate * warm_cosine(step, config.warmup_steps, done)
         self.model.train()
         signals, targets, has_voltage, measured = self._draw()
         fs = config.model.signal.fs
@@ -207,12 +208,6 @@ class StatementTrainer:
             raise MerlError(msg)
         for model in (self.model, self.average):
             model.load_state_dict(initial[number].state_dict())
-
-
-def _schedule(step: int, done: float, config: TrainConfig) -> float:
-    """Return the factor of the learning rate: linear warm-up, times half a cosine to zero."""
-    warm = min(1.0, step / max(1, config.warmup_steps))
-    return warm * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _positive_weight(sources: list[Examples]) -> Tensor:

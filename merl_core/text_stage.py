@@ -5,7 +5,6 @@ length and language come to lie near the ECGs that they describe, and near each 
 """
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +19,7 @@ from torch.nn import functional as F
 from merl_core.losses import statement_loss
 from merl_core.model import MerlModel
 from merl_core.targets import Targets, Vocabulary, rarity_weights
+from merl_core.training.schedule import warm_cosine
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +200,9 @@ def adapt_texts(
     model.train()
     for step in range(stage.n_steps):
         for group in optimizer.param_groups:
-            group["lr"] = stage.learning_rate * _schedule(step, stage.n_steps)
+            group["lr"] = stage.learning_rate * warm_cosine(
+                step, _WARMUP_STEPS, step / stage.n_steps
+            )
         ecgs, targets = _draw_ecgs(sources, [None] * len(sources), stage.n_ecgs, rng)
         rare, rare_targets = _draw_ecgs(sources, rarity, stage.n_ecgs, rng)
         of_names = encode(names.vectors[[int(rng.choice(rows)) for rows in names.rows]])
@@ -232,10 +234,6 @@ def adapt_texts(
             parameter.copy_(mean)
     logger.info("text stage: loss %.4f", float(loss.detach()))
     model.eval().requires_grad_(False)
-
-
-def _schedule(step: int, n_steps: int) -> float:
-    return min(1.0, step / _WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / n_steps))
 
 
 def _draw_ecgs(

@@ -24,3 +24,14 @@ def cosine(step: int, n_steps: int, warmup_steps: int) -> float:
 def restarts(step: int) -> float:
     """Return the factor of the paper's schedule: a cosine that starts anew, without warm-up."""
     return 0.5 * (1 + math.cos(math.pi * (step % RESTART_STEPS) / RESTART_STEPS))
+
+
+def warm_cosine(step: int, n_warmup: int, done: float) -> float:
+    """Return the factor of a short training: linear warm-up, times half a cosine to zero.
+
+    Args:
+        step: Updates so far.
+        n_warmup: Updates until the full rate.
+        done: Share of the training that is over, 0 to 1.
+    """
+    return min(1.0, step / max(1, n_warmup)) * 0.5 * (1 + math.cos(math.pi * done))
