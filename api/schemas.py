@@ -158,7 +158,10 @@ class ClassifyAnswer(_Body):
     prompt_set: PromptSetRef
     scores: list[ScoreBody]
     warnings: list[WarningBody]
-    timings_ms: dict[str, float] = Field(description="Milliseconds of each stage, and `total`")
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds of each stage, and `total`; `quality` is assessed while the ECG "
+        "is encoded, so the stages may sum to more"
+    )
     disclaimer: str = DISCLAIMER
 
 

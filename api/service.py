@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path, PurePosixPath
@@ -131,9 +132,11 @@ class Service:
         self._prompt_sets: OrderedDict[object, PromptSet] = OrderedDict()
         self._lock = threading.Lock()
         self._alive_at = -math.inf
+        self._beside = ThreadPoolExecutor(thread_name_prefix="merl-beside")
 
     def close(self) -> None:
-        """Stop child processes and give connections back."""
+        """Stop threads and child processes and give connections back."""
+        self._beside.shutdown()
         self.parts.engine.close()
         self.parts.readers.close()
         self.parts.database.close()
@@ -313,6 +316,8 @@ class Service:
     def classify(self, files: RecordFiles, classes: Classes) -> ClassifyAnswer:
         """Return the scores of one record, which is held by `files`.
 
+        What does not wait for the encoder is done while it works.
+
         Raises:
             RequestError: The classes cannot be used.
             merl_core.errors.InvalidRecordError: The record cannot be used.
@@ -322,17 +327,17 @@ class Service:
             prompt_set = self.prompts_for(classes)
         with watch.stage("read"):
             record = self._read(files)
-        with watch.stage("quality"):
-            quality = _quality_body(assess_quality(record))
+        quality = self._beside.submit(_assess, record, watch)
+        published_as = self._beside.submit(self._published_as, prompt_set, classes)
         classification = score_record(self.parts.engine, record, prompt_set.texts, watch)
         return ClassifyAnswer(
-            record=_record_body(record, quality),
+            record=_record_body(record, quality.result()),
             model=self._model_body(),
             prompt_set=PromptSetRef(
                 id=prompt_set.id,
                 llm=prompt_set.generator.llm,
                 notices=list(prompt_set.notices),
-                published_as=self._published_as(prompt_set, classes),
+                published_as=published_as.result(),
             ),
             scores=_score_bodies(classification, prompt_set),
             warnings=_warning_bodies((*record.warnings, *classification.warnings)),
@@ -491,6 +496,11 @@ def _plain(item: Any) -> dict[str, Any]:
         return asdict(item)
     plain: dict[str, Any] = item.model_dump(mode="json", by_alias=True)
     return plain
+
+
+def _assess(record: Record, watch: Stopwatch) -> QualityBody:
+    with watch.stage("quality"):
+        return _quality_body(assess_quality(record))
 
 
 def _quality_body(quality: Quality) -> QualityBody:

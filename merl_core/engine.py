@@ -5,6 +5,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -26,6 +27,7 @@ from merl_core.text_tower import TextEncoder, load_text_encoder
 from merl_core.zero_shot import first_phrase, join_windows, percentile_interval, percentiles
 
 _MAX_CACHED_TEXTS: Final = 20_000
+_MAX_CACHED_PROMPT_SETS: Final = 16
 _BATCH: Final = 32
 
 
@@ -98,6 +100,7 @@ class Engine:
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._lock = Lock()
         self._bank = checkpoint.reference_bank.numpy()
+        self._bank_scores = lru_cache(_MAX_CACHED_PROMPT_SETS)(self._score_bank)
         self._curves = {c.prompt: c for c in checkpoint.config.calibration.values()}
 
     @property
@@ -197,7 +200,7 @@ class Engine:
         texts = list(prompts.values())
         text_features = self.encode_text(texts)  # (C, D)
         scores = join_windows(encoded.features @ text_features.T, texts)
-        places = self._percentiles(scores, text_features)
+        places = self._percentiles(scores, texts)
         rows = tuple(
             LabelScore(
                 label,
@@ -210,13 +213,15 @@ class Engine:
         )
         return Classification(rows, encoded.warnings)
 
-    def _percentiles(
-        self, scores: NDArray[np.float32], text_features: NDArray[np.float32]
-    ) -> list[float | None]:
+    def _percentiles(self, scores: NDArray[np.float32], texts: Sequence[str]) -> list[float | None]:
         if len(self._bank) == 0:
             return [None] * len(scores)
-        placed = percentiles(scores, self._bank @ text_features.T)
+        placed = percentiles(scores, self._bank_scores(tuple(texts)))
         return [round(float(place), 2) for place in placed]
+
+    def _score_bank(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
+        """Return the scores of the reference bank, shape (N, C)."""
+        return self._bank @ self.encode_text(texts).T
 
     def _interval(self, percentile: float | None) -> tuple[float, float] | None:
         if percentile is None:
