@@ -31,6 +31,8 @@ CMD ["postgres-server"]
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils >/dev/null
 RUN python3 -m venv /opt/venv && /opt/venv/bin/python -m pip install --quiet --upgrade pip
 WORKDIR /src
 COPY requirements.lock requirements-dev.lock ./
@@ -46,7 +48,7 @@ RUN torch=$(grep '^torch==' requirements.lock) \
 COPY . .
 # What only tests, compilers and unused back ends need is left behind; so are the two packages that
 # the sentence encoder's weights ask for and that its own code here does not use, the genes of the
-# Human Phenotype Ontology, and weights of a network that no reader runs.
+# Human Phenotype Ontology, weights of a network that no reader runs, and symbols for debuggers.
 RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
     && cd /opt/venv/lib/python3*/site-packages \
     && rm -rf torch/include torch/share torch/test pyarrow/include kubernetes \
@@ -56,6 +58,7 @@ RUN /opt/venv/bin/python -m pip install --quiet --no-deps . \
     && find torch/bin -type f ! -name torch_shm_manager -delete \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find . -name '*.a' -delete \
+    && strip --strip-unneeded torch/lib/*.so zstandard/*.so uvloop/*.so kiwisolver/*.so fontTools/misc/*.so \
     && cd / && /opt/venv/bin/python -c "import api.assembly, merl_core.bulk, merl_core.evaluate"
 
 FROM base AS service
