@@ -23,7 +23,9 @@ _BEFORE = re.compile(
     r"signal)[\s_.:/-]*)+"
 )
 _SPACED = re.compile(r"(?:(a)[\s_-]?)?(v)[\s_-]?0?([rlf1-6])")
-_AFTER = re.compile(r"[\s_.:/-]*(?:ref|lead|ecg|ekg|raw|tracing|\(.*\)|\[.*\])$")
+_AFTER = re.compile(
+    r"[\s_.:/-]*(?:ref|lead|ecg|ekg|raw|tracing|\(.*\)|\[.*\]|, augmented voltage, \w+)$"
+)
 
 
 @dataclass(frozen=True, slots=True)

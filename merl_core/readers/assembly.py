@@ -33,7 +33,9 @@ of PTB-XL."""
 
 _IEC_CHEST = ("C1", "C2", "C3", "C4", "C5", "C6")
 _MILLIVOLTS = {"mv": 1.0, "millivolt": 1.0, "uv": 1e-3, "microvolt": 1e-3, "v": 1e3, "volt": 1e3}
-_MILLIVOLTS |= {"nv": 1e-6, "nanovolt": 1e-6}
+_MILLIVOLTS |= {"nv": 1e-6, "nanovolt": 1e-6, "mcv": 1e-3}
+_MILLIVOLTS |= {"266400": 1e3, "266418": 1.0, "266419": 1e-3, "266420": 1e-6}
+"""Also the codes of MDC_DIM_VOLT and its parts (ISO/IEEE 11073-10101)."""
 _BY_PERSON = re.compile(
     r"\b(confirmed|over-?read|reviewed|referred|edited|interpreted|signed|ordered|requested|"
     r"acquired|validated|befundet|bestätigt|confirmado|validé)\s+(by|von|por|par)\b"
@@ -88,6 +90,8 @@ def millivolts_per(unit: str) -> float | None:
     """Return how many mV one `unit` is, None if it is not a unit of voltage."""
     key = unit.strip().strip("()[]").lower().replace("µ", "u").replace("μ", "u").replace("?v", "uv")
     key = key.removeprefix("â")  # a micro sign in UTF-8, read as Latin-1
+    if key.startswith("mdc_dim_"):
+        key = key.removeprefix("mdc_dim_").replace("_", "")
     return _MILLIVOLTS.get(key) or _MILLIVOLTS.get(key.removesuffix("s"))
 
 

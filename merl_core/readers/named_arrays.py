@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings
-from merl_core.readers.tables import Table, table_to_record
+from merl_core.readers.tables import Table, table_to_record, with_units
 from merl_core.records import STANDARD_LEADS, Record, canonical_lead
 
 _SIGNAL_KEYS = ("ecg", "signal", "signals", "p_signal", "val", "data", "tracings", "x", "waveform")
@@ -45,7 +45,8 @@ def named_arrays_to_record(
     by_key = {path.replace("\\", "/").rpartition("/")[2].lower(): v for path, v in flat.items()}
     names = _texts(_first(by_key, _LEAD_KEYS))
     fs = _scalar(_first(by_key, _RATE_KEYS))
-    unit = next(iter(_texts(_first(by_key, _UNIT_KEYS))), "")
+    units = _texts(_first(by_key, _UNIT_KEYS))
+    unit = next(iter(units), "")
     signal, own_names = _signal(flat)
     if own_names:
         names = own_names
@@ -61,6 +62,8 @@ def named_arrays_to_record(
         message = f"whole numbers read as {gain.ravel()[0]:g} units per mV, as `gain` says"
         findings.warn("gain_applied", message)
         signal, unit = (signal - (0.0 if baseline is None else baseline)) / gain, "mV"
+    if len(set(units)) > 1 and len(units) == len(names):
+        names = with_units(names, units)
     table = Table(signal, names, fs, unit)
     record = table_to_record(table, format_name, findings, hint)
     age = _scalar(_first(by_key, _AGE_KEYS))

@@ -30,7 +30,8 @@ _TIME_UNITS = {"ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "ns":
 _TIME_UNITS |= {"s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
 _TIME = re.compile(
     r"(?:time|t|elapsed(?:[ _]time)?|zeit|tiempo|timestamp)(?:[\s_/]*|[\s_]in[\s_])[\[(]?"
-    r"(?P<unit>ms|msec|milliseconds|us|ns|s|secs?|seconds)?[\])]?",
+    r"(?P<unit>ms|msec|milliseconds|us|ns|s|secs?|seconds)?[\])]?"
+    r"|(?P<bare>ms|msec|milliseconds|secs?|seconds)",
     re.IGNORECASE,
 )
 _RATE_NAME = re.compile(
@@ -89,16 +90,20 @@ def table_to_record(table: Table, format_name: str, findings: Findings, hint: st
     stated = [name if len(name) < _MAX_NAME else f"{name[:_MAX_NAME]}..." for name in table.names]
     signal, names = _leads_first(values.astype(np.float64), stated)
     signal, names, fs = _without_time(signal, names, table.fs, findings)
-    signal, names, unit = _named_leads(signal, names, table.unit, findings)
+    signal, names, units = _named_leads(signal, names, table.unit, findings)
     rate = fs or table.fs or _assumed_rate(signal.shape[1], hint, findings)
-    if table.step_mv and not unit and np.array_equal(signal, np.rint(signal), equal_nan=True):
+    is_bare = not any(units)
+    if table.step_mv and is_bare and np.array_equal(signal, np.rint(signal), equal_nan=True):
         findings.warn(
             "gain_applied", f"whole numbers read as {table.step_mv:g} mV each, as the file says"
         )
-        scale = table.step_mv
-    else:
-        scale = _scale(signal, unit, findings)
-    return assemble(signal * scale, names, rate, format_name, findings)
+        return assemble(signal * table.step_mv, names, rate, format_name, findings)
+    return assemble(signal * _scales(signal, units, findings), names, rate, format_name, findings)
+
+
+def with_units(names: Sequence[str], units: Sequence[str]) -> list[str]:
+    """Return the names with each column's unit behind them, as `table_to_record` reads both."""
+    return [f"{name} [{unit}]" for name, unit in zip(names, units, strict=True)]
 
 
 def _leads_first(
@@ -127,13 +132,15 @@ def _without_time(
             rate = rate or float(signal[row, 0])
             keep.remove(row)
             continue
-        if not (row < 2 or (name and _TIME.fullmatch(name))) or not _is_ramp(signal[row]):
-            continue
         time = _TIME.fullmatch(name)
-        if time and name:
-            rate = rate or _rate_of(
-                signal[row], _TIME_UNITS.get((time["unit"] or "").lower()), findings
-            )
+        if time and not _is_ramp(signal[row]) and np.all(np.diff(signal[row]) > 0):
+            message = f"the steps of column {name!r} differ; the rate is that of the usual step"
+            findings.warn("discontinuous", message)
+        elif not (row < 2 or time) or not _is_ramp(signal[row]):
+            continue
+        if time:
+            unit = (time["unit"] or time["bare"] or "").lower()
+            rate = rate or _rate_of(signal[row], _TIME_UNITS.get(unit), findings)
         elif name and not _INDEX.fullmatch(name):
             continue
         elif not name and rate is None and not np.all(np.diff(signal[row]) == 1):
@@ -151,6 +158,8 @@ def _is_ramp(values: NDArray[np.float64]) -> bool:
 
 def _rate_of(times: NDArray[np.float64], unit_s: float | None, findings: Findings) -> float | None:
     step = float((times[-1] - times[0]) / (len(times) - 1))
+    if not _is_ramp(times):
+        step = float(np.median(np.diff(times)))
     if unit_s is None:
         unit_s = 1.0 if step < 0.06 else 1e-3
         word = "seconds" if unit_s == 1.0 else "milliseconds"
@@ -161,24 +170,23 @@ def _rate_of(times: NDArray[np.float64], unit_s: float | None, findings: Finding
 
 def _named_leads(
     signal: NDArray[np.float64], names: list[str], unit: str, findings: Findings
-) -> tuple[NDArray[np.float64], list[str], str]:
-    """Return the rows that are leads, their names, and the unit if the names give one."""
+) -> tuple[NDArray[np.float64], list[str], list[str]]:
+    """Return the rows that are leads, their names, and the unit of each where one is stated.
+
+    The unit behind a lead's name goes before `unit`; leads without any take that of the others.
+    """
     if len(names) == len(signal) and not _only_counts(names):
-        names = chest_leads(names, findings)
-        cleaned = []
-        for name in names:
-            suffix = _UNIT_SUFFIX.match(name.strip())
-            is_lead = suffix is not None and canonical_lead(suffix["name"]) in STANDARD_LEADS
-            cleaned.append(suffix["name"] if suffix and is_lead else name)
-            unit = unit or (suffix["unit"] if suffix and is_lead else "")
-        leads = [canonical_lead(name) for name in cleaned]
+        split = [_split_unit(name) for name in chest_leads(names, findings)]
+        unit = unit or next((own for _, own in split if own), "")
+        leads = [canonical_lead(name) for name, _ in split]
+        units = [own or unit for _, own in split]
         known = [i for i, lead in enumerate(leads) if lead in STANDARD_LEADS]
         if known:
             left_out = [leads[i] for i in range(len(leads)) if not _may_be_lead(leads[i])]
             if left_out:
                 findings.warn("signals_left_out", f"columns left out: {', '.join(left_out)[:200]}")
             kept = [i for i in range(len(leads)) if _may_be_lead(leads[i])]
-            return signal[kept], [leads[i] for i in kept], unit
+            return signal[kept], [leads[i] for i in kept], [units[i] for i in kept]
     assumed = {12: STANDARD_LEADS, 8: EIGHT_LEADS}.get(len(signal))
     if assumed is None:
         msg = (
@@ -187,7 +195,15 @@ def _named_leads(
         )
         raise InvalidRecordError(msg, code="unknown_leads")
     findings.warn("leads_assumed", f"no lead names; read in the order {', '.join(assumed)}")
-    return signal, list(assumed), unit
+    return signal, list(assumed), [unit] * len(assumed)
+
+
+def _split_unit(name: str) -> tuple[str, str]:
+    """Return a lead's name and the unit behind it; other names as they are."""
+    suffix = _UNIT_SUFFIX.match(name.strip())
+    if suffix is None or canonical_lead(suffix["name"]) not in STANDARD_LEADS:
+        return name, ""
+    return suffix["name"], suffix["unit"]
 
 
 def _only_counts(names: Sequence[str]) -> bool:
@@ -217,15 +233,18 @@ def _assumed_rate(sig_len: int, hint: str, findings: Findings) -> float:
     raise InvalidRecordError(msg, code="unknown_rate")
 
 
-def _scale(signal: NDArray[np.float64], unit: str, findings: Findings) -> float:
-    """Return the factor to millivolts: by the stated unit, else by the amplitude."""
-    if unit:
-        stated = millivolts_per(unit)
-        if stated is None:
-            msg = f"unit {unit!r} is not one of mV, uV, V"
-            raise InvalidRecordError(msg, code="unknown_unit")
-        return stated
-    return assumed_scale(signal, findings)
+def _scales(
+    signal: NDArray[np.float64], units: Sequence[str], findings: Findings
+) -> float | NDArray[np.float64]:
+    """Return the factors to millivolts: by the stated units, else by the amplitude."""
+    if not any(units):
+        return assumed_scale(signal, findings)
+    factors = {unit: millivolts_per(unit) for unit in set(units)}
+    unknown = next((unit for unit, factor in factors.items() if factor is None), None)
+    if unknown is not None:
+        msg = f"unit {unknown!r} is not one of mV, uV, V"
+        raise InvalidRecordError(msg, code="unknown_unit")
+    return np.array([factors[unit] for unit in units], dtype=np.float64)[:, None]
 
 
 def assumed_scale(signal: NDArray[np.float64], findings: Findings) -> float:

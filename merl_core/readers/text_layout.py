@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from merl_core.readers.assembly import millivolts_per, usual_rate
-from merl_core.readers.upload import wide_encoding
+from merl_core.readers.text_encoding import wide_encoding
 
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?"
-_MISSING = r"(?:nan|na|n/a|null|none|-|-?inf)?"
+_MISSING = r"(?:nan|na|n/a|null|none|-|\?|-?inf)?"
 _CELL = re.compile(rf"\s*[\"']?(?:{_NUMBER}|{_MISSING})[\"']?\s*", re.IGNORECASE)
 _CLOCK = re.compile(
     r"\s*[\"'\[]*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T])?(?:\d+:)?\d{1,2}:\d{2}(?:[.,]\d+)?"
@@ -45,6 +45,8 @@ THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 """A number whose commas group digits by three; `0,123` is none."""
 _CONTROL = bytes(set(range(32)) - set(range(9, 14)))
 _MIN_SAMPLES_IN_ROW = 20
+_MAX_LEAD_NAME = 40
+_BLANK = "blank"
 _MIN_COUNTED = 8
 _MAX_CELL, _MAX_REMARK = 100, 300
 """Characters beyond which nothing is a number, and no remark is searched."""
@@ -67,6 +69,8 @@ class TextLayout:
     names: list[str] = field(default_factory=list)
     fs: float | None = None
     unit: str = ""
+    units: list[str] = field(default_factory=list)
+    """Of each column, where a row of units gives several."""
     step_mv: float | None = None
     """Of whole numbers, where a remark states a gain or a resolution."""
     texts: tuple[int, ...] = ()
@@ -83,15 +87,15 @@ def find_layout(lines: Sequence[str]) -> TextLayout | None:
         decimal = "," if is_decimal else "."
         rows = [(i, split(line, delimiter)) for i, line in enumerate(lines) if line.strip()]
         kinds = [_kind(cells, delimiter) for _, cells in rows]
-        begin = next((i for i, kind in enumerate(kinds) if kind), None)
+        begin = next((i for i, kind in enumerate(kinds) if kind not in (None, _BLANK)), None)
         if begin is None:
             continue
         begin = _after_header(rows, kinds, begin)
-        body, widths = set(kinds[begin:]), {len(cells) for _, cells in rows[begin:]}
-        if len(body) > 1 or len(widths) > 1 or len(rows) - begin < 2 or max(widths) < 2:
+        width = _common_width(lines, rows[begin:], delimiter)
+        if len(set(kinds[begin:]) - {_BLANK}) > 1 or len(rows) - begin < 2 or width < 2:
             continue
         first_row = rows[begin][0]
-        layout = TextLayout(delimiter, decimal, first_row, max(widths), str(kinds[begin]))
+        layout = TextLayout(delimiter, decimal, first_row, width, str(kinds[begin]))
         layout.texts = _text_columns(rows[begin][1], delimiter)
         _read_preamble(layout, lines[:first_row])
         return layout
@@ -112,6 +116,19 @@ def split(line: str, delimiter: str) -> list[str]:
     return cells[:-1] if len(cells) > 2 and not cells[-1].strip() else cells
 
 
+def _common_width(
+    lines: Sequence[str], rows: Sequence[tuple[int, list[str]]], delimiter: str
+) -> int:
+    """Return how many cells every row has, 0 if they differ by more than an empty last one."""
+    width = max(len(cells) for _, cells in rows)
+    is_even = all(
+        len(cells) == width
+        or (len(cells) == width - 1 and lines[i].rstrip(" \r\n").endswith(delimiter))
+        for i, cells in rows
+    )
+    return width if is_even else 0
+
+
 def _after_header(
     rows: Sequence[tuple[int, list[str]]], kinds: Sequence[str | None], begin: int
 ) -> int:
@@ -129,21 +146,40 @@ def _after_header(
 
 
 def _kind(cells: Sequence[str], delimiter: str) -> str | None:
-    """Return what a row is: `numbers`, `clock`, `named`, each with texts in it or not, or None."""
+    """Return what a row is: `numbers`, `clock`, `named`, each with texts in it or not, or None.
+
+    Also `blank`, if it has nothing but delimiters.
+    """
     if len(cells) < 2:
         return None
     sample = _sampled(cells[1:])
     numeric = [_is_number(cell, delimiter) for cell in sample]
     if not any(re.search(r"\d", cell) for cell in sample):
-        return None
+        return _kind_of_gap(cells, delimiter) if all(numeric) else None
     if not all(numeric):
         n_texts = numeric.count(False)
-        return "numbers" if n_texts <= _MAX_TEXTS and len(cells) >= 8 + n_texts else None
+        is_table = n_texts <= _MAX_TEXTS and len(cells) >= _MIN_COUNTED + n_texts
+        is_list = cells[0].lstrip().startswith(("[", "{", "("))
+        return "numbers" if is_table and not is_list else None
     if _is_number(cells[0], delimiter):
         return "numbers"
     if len(cells[0]) <= _MAX_CELL and _CLOCK.fullmatch(cells[0]):
         return "clock"
-    return "named" if len(cells) > _MIN_SAMPLES_IN_ROW and len(cells[0]) < 40 else None
+    is_name = len(cells[0]) < _MAX_LEAD_NAME and re.search(r"[^\W\d_]", cells[0])
+    return "named" if is_name and len(cells) > _MIN_SAMPLES_IN_ROW else None
+
+
+def _kind_of_gap(cells: Sequence[str], delimiter: str) -> str | None:
+    """Return what a row is in which nothing was recorded: by its time, or by its marks."""
+    if len(cells) < _MIN_COUNTED or len(cells[0]) > _MAX_CELL:
+        return None
+    if not any(cell.strip(" \"'") for cell in cells):
+        return _BLANK
+    if _CLOCK.fullmatch(cells[0]):
+        return "clock"
+    is_marked = all(cell.strip(" \"'") for cell in cells)
+    is_timed = bool(re.search(r"\d", cells[0]))
+    return "numbers" if _is_number(cells[0], delimiter) and (is_marked or is_timed) else None
 
 
 def _text_columns(cells: Sequence[str], delimiter: str) -> tuple[int, ...]:
@@ -201,11 +237,14 @@ def _read_preamble(layout: TextLayout, lines: Sequence[str]) -> None:
         layout.step_mv = _stated_step(line) or layout.step_mv
     for line in reversed(lines):
         cells = [cell.strip().strip("\"'") for cell in split(line.lstrip("#% "), layout.delimiter)]
+        if not any(cells):
+            continue
         if layout.delimiter == " " and len(cells) != layout.width:
             cells = re.split(r"\s{2,}|\t", line[:_MAX_REMARK].strip())
         units = [cell for cell in cells if millivolts_per(cell) is not None]
         if len(cells) >= layout.width - 1 and 2 * len(units) >= len(cells):
             layout.unit = layout.unit or units[0]
+            layout.units = cells if len(set(units)) > 1 else layout.units
         elif len(cells) in (layout.width, layout.width - 1, layout.width + 1) and len(cells) > 1:
             layout.names = cells
             return

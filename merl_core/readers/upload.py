@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from merl_core.errors import InvalidRecordError
+from merl_core.readers.text_encoding import decoded
 from merl_core.readers.xml_check import checked_document
 
 MAX_UNPACKED_BYTES = 256 * 2**20
@@ -75,28 +76,7 @@ class Part:
 
         The minus sign of typesetting comes back as the hyphen that numbers are written with.
         """
-        return self._decoded().replace("\N{MINUS SIGN}", "-")
-
-    def _decoded(self) -> str:
-        if self.content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return self.content.decode("utf-16", errors="replace")
-        wide = wide_encoding(self.head)
-        if wide:
-            return self.content.decode(wide, errors="replace")
-        try:
-            return self.content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return self.content.decode("latin-1")
-
-
-def wide_encoding(head: bytes) -> str | None:
-    """Return the kind of UTF-16 of a text without a mark, None if every second byte is not zero."""
-    even, odd = head[::2], head[1::2]
-    if len(head) >= 16 and odd.count(0) > 0.9 * len(odd) and not even.count(0):
-        return "utf-16-le"
-    if len(head) >= 16 and even.count(0) > 0.9 * len(even) and not odd.count(0):
-        return "utf-16-be"
-    return None
+        return decoded(self.content).replace("\N{MINUS SIGN}", "-")
 
 
 def is_archive(content: bytes) -> bool:

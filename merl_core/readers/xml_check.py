@@ -5,6 +5,7 @@ from typing import Any
 from xml.parsers import expat
 
 from merl_core.errors import InvalidRecordError
+from merl_core.readers.text_encoding import decoded
 
 MAX_DEPTH = 100
 MAX_ELEMENTS = 500_000
@@ -41,12 +42,7 @@ def checked_document(name: str, content: bytes) -> tuple[str, bytes]:
 
 def _redeclared(content: bytes) -> bytes:
     """Return the document in UTF-8, without its declaration and what stands before it."""
-    is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = content.decode("utf-16" if is_wide else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    return _DECLARATION.sub("", text, count=1).encode()
+    return _DECLARATION.sub("", decoded(content), count=1).encode()
 
 
 class _Watch:

@@ -1,4 +1,7 @@
-"""GE CardioSoft XML: root `CardiologyXML`; leads as decimal text in `StripData`."""
+"""GE CardioSoft XML: root `CardiologyXML`; leads as decimal text in `StripData`.
+
+Without a strip, the full disclosure of an exercise test: all samples of all leads in turns.
+"""
 
 import contextlib
 import re
@@ -26,6 +29,8 @@ _MEASUREMENTS = {
     "PDuration": "p_ms", "QRSDuration": "qrs_ms", "QTInterval": "qt_ms", "QTCInterval": "qtc_ms",
     "RRInterval": "rr_ms", "PAxis": "p_axis_deg", "RAxis": "qrs_axis_deg", "TAxis": "t_axis_deg",
 }  # fmt: skip
+_FULL = "FullDisclosure"
+_LIMB = {"1": "I", "2": "II", "3": "III"}
 _UV_PER_LSB = {"uvperlsb": 1.0, "nvperlsb": 1e-3, "mvperlsb": 1e3}
 
 
@@ -37,17 +42,24 @@ def _read(part: Part) -> Record:
     findings = Findings()
     root = fromstring(part.document)
     strip = _strip(root, findings)
+    is_full = strip.tag == _FULL
     fs = _number(strip, "SampleRate")
     resolution = strip.find("Resolution")
     unit = (resolution.get("units") or "uVperLsb").lower() if resolution is not None else ""
     microvolts = _number(strip, "Resolution")
     if fs is None or microvolts is None or unit not in _UV_PER_LSB:
-        msg = f"StripData gives rate {fs!r} and resolution {microvolts!r} {unit!r}; both are needed"
+        msg = (
+            f"{strip.tag} gives rate {fs!r} and resolution {microvolts!r} {unit!r}; both are needed"
+        )
         raise InvalidRecordError(msg, code="unknown_unit")
-    leads = {
-        wave.get("lead") or f"lead {i + 1}": samples(wave.text)
-        for i, wave in enumerate(strip.findall("WaveformData"))
-    }
+    leads = (
+        _in_turns(strip)
+        if is_full
+        else {
+            wave.get("lead") or f"lead {i + 1}": samples(wave.text)
+            for i, wave in enumerate(strip.findall("WaveformData"))
+        }
+    )
     if len({len(values) for values in leads.values()}) > 1:
         msg = f"leads of different lengths: { {name: len(v) for name, v in leads.items()} }"
         raise InvalidRecordError(msg)
@@ -87,21 +99,45 @@ def samples(text: str | None) -> NDArray[np.float64]:
 
 
 def _strip(root: Element, findings: Findings) -> Element:
-    """Return the longest rhythm strip; median beats lie under other elements."""
+    """Return the longest rhythm strip, else the full disclosure.
+
+    Median beats lie under other elements.
+    """
     strips = [
         element
         for outer in root.iter("StripData")
         for element in outer.iter()
         if element.tag in ("StripData", "Strip") and element.find("WaveformData") is not None
     ]
+    full = root.find(f".//{_FULL}")
+    if not strips and full is not None and (full.findtext(f"{_FULL}Data") or "").strip():
+        return full
     if not strips and root.find(".//MedianSamples/WaveformData") is not None:
         raise averages_only("CardioSoft file")
     if not strips:
-        msg = "the CardioSoft file holds no StripData with waveforms (full disclosure is not read)"
+        msg = "the CardioSoft file holds neither StripData with waveforms nor full disclosure"
         raise InvalidRecordError(msg, code="no_signal")
     if len(strips) > 1:
         findings.warn("several_strips", f"the longest of {len(strips)} rhythm strips was read")
     return max(strips, key=lambda strip: len(strip.findtext("WaveformData") or ""))
+
+
+def _in_turns(full: Element) -> dict[str, NDArray[np.float64]]:
+    """Return the leads of a full disclosure: the first sample of each, the second of each, ...
+
+    Raises:
+        InvalidRecordError: The leads are not named, or do not share the samples.
+    """
+    names = [name.strip() for name in (full.findtext("LeadOrder") or "").split(",") if name.strip()]
+    values = samples(full.findtext(f"{_FULL}Data"))
+    declared = _number(full, "NumberOfChannels") or len(names)
+    if not names or declared != len(names) or len(set(names)) < len(names):
+        msg = f"full disclosure of {declared:g} channels names {len(names)} leads"
+        raise InvalidRecordError(msg, code="unknown_leads")
+    if len(values) % len(names):
+        msg = f"full disclosure of {len(values)} samples, which {len(names)} leads do not share"
+        raise InvalidRecordError(msg, code="truncated_file")
+    return {_LIMB.get(name, name): values[i :: len(names)] for i, name in enumerate(names)}
 
 
 def _number(element: Element, path: str) -> float | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import Findings, check_count
 from merl_core.readers.registry import Format
-from merl_core.readers.tables import Table, table_to_record
+from merl_core.readers.tables import Table, table_to_record, with_units
 from merl_core.readers.text_layout import THOUSANDS, TextLayout, find_layout, is_text, split
 from merl_core.readers.upload import Part
 from merl_core.records import Record
@@ -42,6 +42,8 @@ def _read(part: Part) -> Record:
     findings = Findings()
     layout: TextLayout = part.found["layout"]
     names = layout.names
+    if len(layout.units) == len(names):
+        names = with_units(names, layout.units)
     with findings.library_warnings():
         if layout.texts:
             findings.warn("signals_left_out", f"{len(layout.texts)} columns of words left out")

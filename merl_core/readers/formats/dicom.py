@@ -123,7 +123,10 @@ def _n_standard(group: Any) -> int:
 def _merge(
     groups: list[Any], fs: float, order: str, findings: Findings
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Return all groups' channels; groups that begin later are shifted by their time offset."""
+    """Return all groups' channels; groups that begin later are shifted by their time offset.
+
+    A lead that goes on in a later group is joined.
+    """
     offsets = [float(g.get("MultiplexGroupTimeOffset") or 0.0) / 1000 for g in groups]
     shifts = [round((offset - min(offsets)) * fs) for offset in offsets]
     decoded = [_channels(group, fs, order, findings) for group in groups]
@@ -133,8 +136,13 @@ def _merge(
     leads: list[str] = []
     for channels, shift in zip(decoded, shifts, strict=True):
         for name, values in channels:
+            part = slice(shift, shift + len(values))
+            earlier = rows[leads.index(name)] if name in leads else None
+            if earlier is not None and np.isnan(earlier[part]).all():
+                earlier[part] = values
+                continue
             row = np.full(sig_len, np.nan, np.float32)
-            row[shift : shift + len(values)] = values
+            row[part] = values
             rows.append(row)
             leads.append(name or f"channel {len(leads) + 1}")
     if not rows:

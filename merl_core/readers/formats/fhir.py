@@ -27,6 +27,7 @@ from merl_core.readers.assembly import (
 )
 from merl_core.readers.lead_codes import known_lead, lead_of_code
 from merl_core.readers.registry import Format
+from merl_core.readers.tables import assumed_scale
 from merl_core.readers.upload import Part
 from merl_core.records import DeviceReport, Record
 
@@ -55,12 +56,15 @@ def _read(part: Part) -> Record:
     rates: dict[str, float] = {}
     start = None
     units: list[str] = []
+    bare: list[str] = []
     for resource in resources:
         for name, sampled in _sampled(resource):
             values = _values(name, sampled, findings)
             if values is None:
                 units.append(f"{name}: {_unit(sampled)!r}")
                 continue
+            if not _unit(sampled):
+                bare.append(name)
             if name in leads:
                 msg = f"the upload holds lead {name!r} several times; send one recording"
                 raise InvalidRecordError(msg, code="several_records")
@@ -77,6 +81,9 @@ def _read(part: Part) -> Record:
         msg = f"the leads differ in rate or length: {sorted(kinds)[:4]}"
         raise InvalidRecordError(msg)
     fs = next(iter(rates.values()))
+    if bare:
+        scale = assumed_scale(np.stack([leads[name] for name in bare]), findings)
+        leads |= {name: leads[name] * scale for name in bare}
     age, sex = _patient(resources, start)
     return assemble(
         np.stack(list(leads.values())),
@@ -186,9 +193,14 @@ def _lead_name(code: Any) -> str:
 
 
 def _values(name: str, sampled: dict[str, Any], findings: Findings) -> NDArray[np.float64] | None:
-    """Return the samples in mV, NaN for E, U and L; None if they are not volts."""
+    """Return the samples in mV, NaN for E, U and L; None if they are not volts.
+
+    Those of a lead without any unit, as the examples of FHIR have it, come as they are.
+    """
     origin = sampled.get("origin") or {}
     scale = next((mv for word in _units(sampled) if (mv := millivolts_per(word))), None)
+    if not _units(sampled) and known_lead(name):
+        scale = 1.0
     if scale is None:
         findings.warn("signals_left_out", f"{name!r} is in {_unit(sampled)!r}: left out")
         return None

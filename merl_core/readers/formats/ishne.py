@@ -1,8 +1,10 @@
 """ISHNE Holter standard output file (Badilini 1998): magic `ISHNE1.0`, 16-bit samples."""
 
 import re
+import struct
 from typing import Any
 
+import numpy as np
 from ecgdatakit.parsing.parsers.ishne_holter import ISHNEHolterParser
 
 from merl_core.readers.assembly import Findings
@@ -10,6 +12,11 @@ from merl_core.readers.ecgdatakit_adapter import parse, to_record
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
 from merl_core.records import STANDARD_LEADS, Record
+
+_DECLARED_AT = 14
+"""Samples of each lead, behind the magic, the checksum and the length of the comments."""
+_FAULT = -32768
+"""What the standard proposes for a lead that was off."""
 
 
 def _recognises(part: Part) -> bool:
@@ -20,7 +27,21 @@ def _read(part: Part) -> Record:
     findings = Findings()
     parsed = parse(ISHNEHolterParser, part.content, findings, ".ecg")
     _assume_names(parsed.leads, findings)
+    _note_what_is_missing(part.content, parsed.leads, findings)
     return to_record(parsed, "ishne", findings)
+
+
+def _note_what_is_missing(content: bytes, leads: list[Any], findings: Findings) -> None:
+    """Warn of a file shorter than it declares, and leave open where a lead was off."""
+    declared = struct.unpack_from("<i", content, _DECLARED_AT)[0]
+    held = len(leads[0].samples)
+    if declared > held and declared != held * len(leads):
+        findings.warn("truncated", f"the file holds {held} of {declared} declared samples")
+    for lead in leads:
+        off = lead.samples == _FAULT
+        if off.any():
+            findings.warn("padding_value", "samples of a lead that was off read as not recorded")
+            lead.samples = np.where(off, np.nan, lead.samples)
 
 
 def _assume_names(leads: list[Any], findings: Findings) -> None:

@@ -17,6 +17,8 @@ from merl_core.records import Record
 
 _MAX_DEPTH = 4
 _HEADER_BYTES = 128
+_BIG_ENDIAN = 1000
+"""Added to the type of a level 4 variable by machines of that byte order."""
 _COMPRESSED = 15
 """Data type miCOMPRESSED of the MAT-file format, level 5."""
 
@@ -29,7 +31,9 @@ def _is_version_4(part: Part) -> bool:
     """Return True for the level 4 header: type MOPT, rows, columns, imaginary flag, name length."""
     if len(part.head) < 21:
         return False
-    kind, rows, columns, imaginary, name_length = struct.unpack_from("<5i", part.head)
+    order = ">" if part.head[0] == 0 and part.head[3] != 0 else "<"
+    kind, rows, columns, imaginary, name_length = struct.unpack_from(f"{order}5i", part.head)
+    kind -= _BIG_ENDIAN if order == ">" else 0
     if not (0 <= kind <= 52 and kind % 10 in (0, 1) and imaginary in (0, 1) and rows > 0):
         return False
     if not (columns > 0 and 2 <= name_length <= 64 and kind // 10 % 10 <= 5):

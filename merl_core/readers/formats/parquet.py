@@ -35,7 +35,7 @@ def _read(part: Part) -> Record:
     except pa.ArrowException as error:
         msg = f"the Parquet file cannot be read: {str(error)[:200]}"
         raise InvalidRecordError(msg) from error
-    if any(pa.types.is_list(f.type) or pa.types.is_large_list(f.type) for f in table.schema):
+    if any(_is_list(field.type) for field in table.schema):
         return named_arrays_to_record(_nested(table), "parquet", findings, hint=part.name)
     table = _times_as_seconds(table)
     places = long_columns(table.column_names)
@@ -43,6 +43,7 @@ def _read(part: Part) -> Record:
         lead, value = (table.column(place).to_pandas() for place in places[:2])
         time = None if places[2] is None else table.column(places[2]).to_pandas()
         return record_of_rows(lead, value, time, "parquet", findings, hint=part.name)
+    table = _decimals_as_floats(table)
     numeric = [
         field.name
         for field in table.schema
@@ -62,6 +63,19 @@ def _read(part: Part) -> Record:
         np.stack(columns, axis=1), numeric, float(rate) if rate else None, unit.decode("latin-1")
     )
     return table_to_record(data, "parquet", findings, hint=part.name)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    checks = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(check(kind) for check in checks)
+
+
+def _decimals_as_floats(table: pa.Table) -> pa.Table:
+    for place, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            values = table.column(place).cast(pa.float64())
+            table = table.set_column(place, field.name, values)
+    return table
 
 
 def _times_as_seconds(table: pa.Table) -> pa.Table:

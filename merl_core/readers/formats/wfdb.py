@@ -30,7 +30,8 @@ from merl_core.records import STANDARD_LEADS, DeviceReport, Record, canonical_le
 
 _RECORD_LINE = re.compile(
     r"(?P<name>[-\w]+)(?:/(?P<n_segments>\d+))?[ \t]+(?P<n_signals>\d+)"
-    r"(?:[ \t]+(?P<fs>[\d.eE+]+)(?:/\S+)?(?:[ \t]+(?P<sig_len>\d+)(?:[ \t]+\S+){0,2})?)?[ \t]*"
+    r"(?:[ \t]+(?P<fs>[\d.eE+]+)(?:/\S+)?"
+    r"(?:[ \t]+(?P<sig_len>\d+)(?P<time>(?:[ \t]+\S+){0,2}))?)?[ \t]*"
 )
 _SIGNAL_LINE = re.compile(
     r"(?P<file>\S+)[ \t]+(?P<fmt>\d+)(?:x(?P<per_frame>\d+))?(?::(?P<skew>\d+))?"
@@ -43,6 +44,9 @@ _BYTES_PER_SAMPLE = {
 _FLAC_FORMATS = (508, 516, 524)
 _SNIFFED_BYTES = 65_536
 _BOM = b"\xef\xbb\xbf"
+_MICRO = re.compile(rb"\xc2\xb5|\xce\xbc|\xb5")
+"""The micro sign in UTF-8, the Greek letter, and Latin-1: wfdb drops it and reads volts."""
+_LAYOUT = "merl-layout"
 _MIN_SHARE = 0.5
 """Of the declared samples; a file with fewer is refused as truncated."""
 _STATEMENT_KEYS = re.compile(
@@ -110,6 +114,12 @@ def _segment_names(content: bytes) -> list[str]:
     return [line.split()[0] for line in list(_lines(content))[1:]]
 
 
+def _segments(header: bytes, n_segments: int) -> list[tuple[str, int]]:
+    """Return the names and lengths that a header of segments gives."""
+    lines = [line.split() for line in list(_lines(header))[1 : n_segments + 1]]
+    return [(words[0], int(words[1])) for words in lines]
+
+
 def _read(part: Part) -> Record:
     findings = Findings()
     stem = Path(part.name).stem if part.name.endswith(".hea") else "recording"
@@ -117,9 +127,11 @@ def _read(part: Part) -> Record:
         stem = "recording"
     files = {f"{stem}.hea": part.content.removeprefix(_BOM)}
     available = _collect(part.content, part.siblings, files, findings, top=True)
+    files |= _joinable(stem, files)
     with tempfile.TemporaryDirectory(prefix="merl-") as folder:
         for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
+            plain = _MICRO.sub(b"u", content) if name.endswith(".hea") else content
+            (Path(folder) / name).write_bytes(plain)
         with findings.library_warnings():
             read = wfdb.rdrecord(
                 str(Path(folder) / stem), sampto=available, smooth_frames=False, physical=True
@@ -150,15 +162,15 @@ def _collect(
         available = _collect_signals(header, n_signals, sig_len, siblings, files, findings)
         check_count(n_signals * sig_len)
         return available
-    check_count(n_signals * sig_len)
+    segments = _segments(header, int(line["n_segments"]))
+    check_count(n_signals * max(sig_len, sum(length for _, length in segments)))
     if not top:
         msg = f"segment {line['name']!r} has segments itself, which WFDB does not allow"
         raise InvalidRecordError(msg)
-    names = _segment_names(header)
-    if len(names) < int(line["n_segments"]):
-        msg = f"the WFDB header declares {line['n_segments']} segments but names {len(names)}"
+    if len(segments) < int(line["n_segments"]):
+        msg = f"the WFDB header declares {line['n_segments']} segments but names {len(segments)}"
         raise InvalidRecordError(msg)
-    for name in names[: int(line["n_segments"])]:
+    for name, _ in segments:
         if name != "~":
             content = _sibling(f"{name}.hea", siblings)
             files[f"{name}.hea"] = content
@@ -166,6 +178,41 @@ def _collect(
                 msg = f"segment {name!r} is truncated"
                 raise InvalidRecordError(msg, code="truncated_file")
     return None
+
+
+def _joinable(stem: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return headers with which wfdb can join segments; none if it can as they are.
+
+    The standard allows a header without a length, and gaps (`~`) between segments of one layout:
+    they need a layout segment of their own.
+
+    Raises:
+        InvalidRecordError: There is nothing but gaps.
+    """
+    header = files[f"{stem}.hea"]
+    first = _record_line(header)
+    if first is None or not first["n_segments"]:
+        return {}
+    segments = _segments(header, int(first["n_segments"]))
+    has_gaps = any(name == "~" for name, _ in segments)
+    if first["sig_len"] and not (has_gaps and segments[0][1]):
+        return {}
+    added: dict[str, bytes] = {}
+    fs = first["fs"] or "250"
+    if has_gaps and segments[0][1]:
+        model = next((name for name, _ in segments if name != "~"), None)
+        if model is None:
+            msg = "the WFDB header names gaps between segments, but no segment"
+            raise InvalidRecordError(msg, code="no_signal")
+        signals = [re.sub(r"^\S+[ \t]+\S+", "~ 0", line) for line in _lines(files[f"{model}.hea"])]
+        layout = [f"{_LAYOUT} {len(signals) - 1} {fs} 0", *signals[1:], ""]
+        added[f"{_LAYOUT}.hea"] = "\n".join(layout).encode("latin-1")
+        segments.insert(0, (_LAYOUT, 0))
+    sig_len = first["sig_len"] or sum(length for _, length in segments)
+    record = f"{stem}/{len(segments)} {first['n_signals']} {fs} {sig_len}{first['time'] or ''}"
+    lines = [record, *(f"{name} {length}" for name, length in segments), ""]
+    added[f"{stem}.hea"] = "\n".join(lines).encode("latin-1")
+    return added
 
 
 def _collect_signals(
@@ -248,6 +295,9 @@ def _available_share(name: str, size: int, entries: list[_SignalFile], sig_len: 
     per_frame = sum(entry.samples_per_frame for entry in entries)
     if not per_frame:
         msg = f"signal file {name!r} has no samples in a frame"
+        raise InvalidRecordError(msg)
+    if fmt in _FLAC_FORMATS and not sig_len:
+        msg = f"signal file {name!r} is FLAC: the WFDB header must give the number of samples"
         raise InvalidRecordError(msg)
     if fmt in _FLAC_FORMATS:
         check_count(per_frame * sig_len, size)

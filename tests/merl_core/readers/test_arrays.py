@@ -55,6 +55,12 @@ FILES = {
     "a row of a list for each lead": parquet(
         {"lead": list(LEADS), "signal": MV.tolist(), "fs": [250] * 12}
     ),
+    "lists of one length": parquet(
+        {lead: pa.array([MV[i]], pa.list_(pa.float64(), 2500)) for i, lead in enumerate(LEADS)}
+    ),
+    "decimal numbers": parquet(
+        {lead: pa.array(MV[i].round(3)).cast(pa.decimal128(9, 3)) for i, lead in enumerate(LEADS)}
+    ),
     "a gain beside whole numbers": npz(
         ecg=np.round(MV * 200).astype(np.int16), gain=200, fs=250, leads=np.array(LEADS)
     ),

@@ -22,6 +22,9 @@ from merl_core.records import Record, select_leads
 
 UV = microvolts(250, 10)
 ORIGINAL = dicom(UV, 250)
+MEANINGS = {
+    f"aV{x[0]}": f"aV{x[0]}, augmented voltage, {x[1:]}" for x in ("Rright", "Lleft", "Ffoot")
+}
 NUMBERS = (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8)
 
 
@@ -104,9 +107,11 @@ VARIANTS: dict[str, tuple[Callable[[Any], object], dict[str, Any]]] = {
     "numbers of MDC": (coded(lambda i: (str(131328 + NUMBERS[i]), "x")), {}),
     "names of MDC": (coded(lambda i: (f"MDC_ECG_LEAD_{LEADS[i].upper()}", "x")), {}),
     "meanings": (coded(lambda i: ("L", f"Lead {LEADS[i]} (Einthoven)")), {}),
+    "meanings in words": (coded(lambda i: ("L", MEANINGS.get(LEADS[i], LEADS[i]))), {}),
     "labels": (labelled, {}),
     "millivolts": (measured_in("mV", 0.001), {}),
     "nanovolts": (measured_in("nV", 1000), {}),
+    "the code of a unit": (measured_in("266419", 1), {}),
     "a correction": (measured_in("uV", 2, 0.5), {}),
     "32 bits": (of_32_bits, {}),
     "no sign and a baseline": (without_sign, {}),
@@ -119,6 +124,20 @@ def test_twelve_leads_read_the_same_from_dicom_with(name: str) -> None:
     change, how = VARIANTS[name]
     record = changed(change, **how)
     assert np.allclose(select_leads(record, LEADS), UV / 1000, atol=1e-6)
+
+
+def test_a_lead_that_goes_on_in_a_later_group_is_joined() -> None:
+    def in_two_parts(dataset: Any) -> None:
+        first, second = (copy.deepcopy(dataset.WaveformSequence[0]) for _ in range(2))
+        for group, part in ((first, UV[:, :1250]), (second, UV[:, 1250:])):
+            group.NumberOfWaveformSamples = 1250
+            group.WaveformData = part.T.astype("<i2").tobytes()
+        second.MultiplexGroupTimeOffset = 5000
+        dataset.WaveformSequence = [first, second]
+
+    record = changed(in_two_parts)
+    assert record.leads == LEADS
+    assert np.allclose(record.signal, UV / 1000, atol=1e-6)
 
 
 def test_a_deflated_object_that_unpacks_to_far_more_is_refused(

@@ -116,5 +116,10 @@ def test_the_root_of_xml_is_found_in_any_encoding(encoding: str) -> None:
     assert Part("a.xml", text.encode(encoding)).root_tag == "ä"
 
 
+def test_xml_in_utf_16_without_a_mark_is_known_whatever_it_declares() -> None:
+    content = '<?xml version="1.0" encoding="UTF-8"?><CardiologyXML/>'.encode("utf-16-le")
+    assert Part("a.xml", content).root_tag == "CardiologyXML"
+
+
 def test_xml_of_another_kind_is_no_known_format() -> None:
     assert refusal({"a.xml": b"<?xml version='1.0'?><html><body/></html>"}) == "unknown_format"

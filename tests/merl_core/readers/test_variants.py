@@ -261,3 +261,119 @@ def test_a_bundle_in_xml_is_what_it_is_in_json() -> None:
     observation = as_xml(document["entry"][1]["resource"], "Observation")
     observation.set("xmlns", "http://hl7.org/fhir")
     assert_same(read(tostring(observation)))
+
+
+# --- units that differ, gaps, and other seconds
+
+
+def test_each_lead_of_a_table_may_have_its_own_unit() -> None:
+    factors = np.where(np.arange(12) % 2, 1000.0, 1.0)[:, None]
+    names = [f"{lead} ({'uV' if i % 2 else 'mV'})" for i, lead in enumerate(LEADS)]
+    assert_same(read(table(names, MV * factors)))
+
+
+def test_a_row_of_units_may_hold_several() -> None:
+    factors = np.where(np.arange(12) % 2, 1000.0, 1.0)[:, None]
+    head, body = table(list(LEADS), MV * factors).split("\n", 1)
+    assert_same(read(f"time,{head}\ns,{','.join(['mV', 'uV'] * 6)}\n{timed(body)}"))
+
+
+def test_arrays_may_have_a_unit_for_each_lead() -> None:
+    factors = np.where(np.arange(12) % 2, 1000.0, 1.0)[:, None]
+    out = io.BytesIO()
+    np.savez(out, ecg=MV * factors, fs=FS, leads=np.array(LEADS), units=np.array(["mV", "uV"] * 6))
+    assert_same(read(out.getvalue()))
+
+
+def timed(body: str, times: np.ndarray = TIMES) -> str:
+    return "\n".join(f"{t:.3f},{row}" for t, row in zip(times, body.split("\n"), strict=True))
+
+
+@pytest.mark.parametrize(("name", "scale"), [("seconds", 1), ("Secs", 1), ("ms", 1000)])
+def test_a_time_column_may_be_called_by_its_unit(name: str, scale: float) -> None:
+    record = read(table([name, *LEADS], np.vstack([TIMES * 2 * scale, MV])))
+    assert record.fs == FS / 2
+
+
+def test_a_time_column_with_a_gap_tells_the_rate_and_is_doubted() -> None:
+    times = TIMES * 2 + np.where(np.arange(len(TIMES)) > 900, 3.0, 0.0)
+    record = read(table(["time", *LEADS], np.vstack([times, MV])))
+    assert record.fs == FS / 2
+    assert "discontinuous" in codes(record)
+
+
+@pytest.mark.parametrize("rows", [(0, 3), (5, 7)], ids=["at the start", "inside"])
+@pytest.mark.parametrize("cells", [",,,,,,,,,,,", ",".join(["NaN"] * 12)], ids=["empty", "NaN"])
+def test_rows_in_which_nothing_was_recorded_are_left_open(
+    rows: tuple[int, int], cells: str
+) -> None:
+    head, *lines = table(list(LEADS), MV).split("\n")
+    lines[slice(*rows)] = [cells] * (rows[1] - rows[0])
+    record = read(f"time (s),{head}\n" + timed("\n".join(lines)))
+    missing = np.isnan(record.signal).all(axis=0)
+    assert np.flatnonzero(missing).tolist() == list(range(*rows))
+    assert record.sig_len == MV.shape[1]
+
+
+def test_an_empty_last_cell_is_left_open() -> None:
+    head, *lines = table(list(LEADS), MV).split("\n")
+    lines[5] = lines[5].rpartition(",")[0] + ","
+    record = read("\n".join([head, *lines]))
+    assert np.isnan(record.signal).sum() == np.isnan(record.signal[11, 5]) == 1
+
+
+def test_lists_in_brackets_are_no_table() -> None:
+    lines = [f"[{','.join(map(str, row))}]" for row in MV.tolist()]
+    assert refusal("\n".join(lines))[0] == "unknown_format"
+
+
+def test_a_unit_may_be_named_as_devices_name_it() -> None:
+    content = ecg_files.fhir(UV, FS).replace(b'"code": "uV"', b'"code": "MDC_DIM_MICRO_VOLT"')
+    assert_same(read(content))
+
+
+def test_a_fhir_lead_without_a_unit_takes_the_one_that_its_span_suggests() -> None:
+    content = ecg_files.fhir(UV, FS).replace(b', "code": "uV"', b"")
+    record = read(content)
+    assert_same(record)
+    assert "unit_assumed" in codes(record)
+
+
+def test_an_ishne_file_shorter_than_declared_is_truncated() -> None:
+    record = read(ecg_files.ishne(UV, FS)[:-2400])
+    assert (record.sig_len, codes(record)) == (2400, {"truncated"})
+
+
+def test_a_lead_that_was_off_is_left_open_in_ishne() -> None:
+    off = UV.copy()
+    off[3, 100:120] = -32768
+    record = read(ecg_files.ishne(off, FS))
+    assert "padding_value" in codes(record)
+    assert np.isnan(record.signal).sum() == np.isnan(record.signal[3, 100:120]).sum() == 20
+
+
+def test_a_matlab_4_file_of_the_other_byte_order_is_read() -> None:
+    header = struct.pack(">5i", 1000, 12, UV.shape[1], 0, 4) + b"ecg\0"
+    assert_same(read(header + MV.T.astype(">f8").tobytes()))
+
+
+# --- full disclosure of CardioSoft
+
+
+def full_disclosure(order: str, values: np.ndarray) -> bytes:
+    full = (
+        f'<FullDisclosure><SampleRate units="Hz">{FS}</SampleRate><NumberOfChannels>'
+        f'{order.count(",") + 1}</NumberOfChannels><Resolution units="uVperLsb">1</Resolution>'
+        f"<LeadOrder>{order}</LeadOrder><FullDisclosureData>{','.join(map(str, values))},"
+        "</FullDisclosureData></FullDisclosure>"
+    )
+    return without(r"<StripData>.*</StripData>", ecg_files.cardiosoft(UV, FS), full)
+
+
+def test_a_full_disclosure_holds_the_leads_in_turns() -> None:
+    assert_same(read(full_disclosure("1,2,3," + ",".join(LEADS[3:]), UV.T.ravel())))
+
+
+def test_a_full_disclosure_that_the_leads_do_not_share_is_refused() -> None:
+    assert refusal(full_disclosure(",".join(LEADS), UV.T.ravel()[:-1]))[0] == "truncated_file"
+    assert refusal(full_disclosure("I,I,II", UV.T.ravel()))[0] == "unknown_leads"

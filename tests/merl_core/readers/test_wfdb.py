@@ -121,6 +121,42 @@ def test_segments_are_joined() -> None:
     assert np.allclose(record.signal, expected, atol=1e-6)
 
 
+GAP = np.full((12, 100), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        (b"multi/2 12 250\ns0 500\ns1 700\n", [UV[:, :500], UV[:, :700]]),
+        (b"multi/3 12 250 1300\ns0 500\n~ 100\ns1 700\n", [UV[:, :500], GAP, UV[:, :700]]),
+        (b"multi/3 12 250\n~ 100\ns0 500\ns1 700\n", [GAP, UV[:, :500], UV[:, :700]]),
+    ],
+    ids=["no length", "a gap", "a gap first and no length"],
+)
+def test_segments_are_joined_with(header: bytes, parts: list[np.ndarray]) -> None:
+    record = read_files({**segments((500, 700)), "multi.hea": header})
+    np.testing.assert_allclose(record.signal, np.concatenate(parts, axis=1) / 1000, atol=1e-6)
+
+
+def test_a_gap_longer_than_any_recording_is_refused() -> None:
+    header = b"multi/2 12 250\ns0 500\n~ 2000000000\n"
+    assert refusal({**segments((500,)), "multi.hea": header}) == "too_large"
+
+
+@pytest.mark.parametrize("micro", [b"\xc2\xb5", b"\xce\xbc", b"\xb5"])
+def test_the_micro_sign_of_a_unit_is_kept(micro: bytes) -> None:
+    header = RECORD["rec.hea"].replace(b"1000.0(0)/mV", b"1.0(0)/" + micro + b"V")
+    record = read_files({**RECORD, "rec.hea": header})
+    np.testing.assert_allclose(record.signal, UV / 1000, atol=1e-6)
+
+
+def test_flac_without_a_length_is_refused_by_name() -> None:
+    files = wfdb_files(UV, 250, "516")
+    files["rec.hea"] = files["rec.hea"].replace(b"rec 12 250 2500", b"rec 12 250")
+    with pytest.raises(InvalidRecordError, match="must give the number of samples"):
+        read_files(files)
+
+
 def test_a_segment_with_segments_is_refused() -> None:
     files = segments((500, 700))
     files["s0.hea"] = b"s0/1 12 250 500\ns1 500\n"
