@@ -12,7 +12,7 @@ from api.readers import load_readers
 from api.settings import Settings, prepare_data_dir
 from api.watch import Watch, WatchedCache, WatchedLLM
 from ckepe.index import open_store
-from ckepe.llm import OpenAIChat
+from ckepe.openai_chat import OpenAIChat
 from ckepe.pipeline import PromptEngineer
 from ckepe.proposal import LLMProposer
 from ckepe.retrieval import HybridRetriever

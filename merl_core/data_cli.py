@@ -1,12 +1,14 @@
 """Commands of `merl data`: read, check, fetch and prepare data sets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merl_core.console import Root, progress, reported, say, write_json
-from merl_core.datasets.manifest import Manifest
+
+if TYPE_CHECKING:
+    from merl_core.datasets.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, check and prepare data sets.")
 
@@ -181,7 +183,7 @@ def verify(
 
 def _load(
     name: str, folder: Path, splits: Path | None, split: str | None, labels: str, fs: int
-) -> Manifest:
+) -> "Manifest":
     from merl_core.datasets.catalog import load_dataset
     from merl_core.errors import MerlError
 

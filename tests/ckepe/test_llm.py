@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from ckepe.errors import LLMError
-from ckepe.llm import OpenAIChat, Turn
+from ckepe.llm import Turn
+from ckepe.openai_chat import OpenAIChat
 from ckepe.pipeline import PromptEngineer
 from ckepe.proposal import LLMProposer
 from ckepe.retrieval import HybridRetriever
