@@ -1,5 +1,6 @@
 """DICOM waveforms (PS3.3 C.10.9): 12-lead, General, Ambulatory ECG, or under any other class."""
 
+import contextlib
 import io
 import re
 import struct
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag, Tag
 
 from merl_core.errors import InvalidRecordError
 from merl_core.readers.assembly import (
@@ -50,9 +54,38 @@ def _recognises(part: Part) -> bool:
 
 
 def _read(part: Part) -> Record:
+    content = _inflated(part.content)
+    try:
+        return _read_object(content)
+    except (OSError, EOFError, struct.error) as error:
+        where = _last_tag(content)
+        msg = f"the DICOM object of {len(content):,} bytes ends too early{where}: was it cut off?"
+        raise InvalidRecordError(msg, code="truncated_file") from error
+    except AttributeError as error:
+        tag = tag_for_keyword(error.name or "")
+        if tag is None:
+            raise
+        msg = f"the DICOM object has no {error.name} {Tag(tag)}, which its waveform needs"
+        raise InvalidRecordError(msg) from error
+
+
+def _last_tag(content: bytes) -> str:
+    """Return the last data element that begins in a broken object, in words; "" for none."""
+    seen: list[BaseTag] = []
+
+    def note(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        seen.append(tag)
+        return False
+
+    with contextlib.suppress(OSError, EOFError, struct.error):
+        read_partial(io.BytesIO(content), note, force=True)
+    return f", in or behind {keyword_for_tag(seen[-1])} {seen[-1]}" if seen else ""
+
+
+def _read_object(content: bytes) -> Record:
     findings = Findings()
     with findings.library_warnings():
-        dataset = pydicom.dcmread(io.BytesIO(_inflated(part.content)), force=True)
+        dataset = pydicom.dcmread(io.BytesIO(content), force=True)
         groups = _original_groups(dataset, findings)
         fs = float(groups[0].SamplingFrequency)
         order = "<" if dataset.original_encoding[1] is not False else ">"

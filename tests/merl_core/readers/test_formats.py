@@ -241,6 +241,30 @@ def test_a_dicom_waveform_shorter_than_declared_is_refused() -> None:
     assert refusal({"a.dcm": changed_dicom(cut)}) == "truncated_file"
 
 
+@pytest.mark.parametrize("is_undefined_length", [True, False])
+def test_a_dicom_file_that_was_cut_off_names_the_element_that_it_ends_in(
+    is_undefined_length: bool,
+) -> None:
+    def of_length(dataset: Any) -> None:
+        dataset["WaveformSequence"].is_undefined_length = is_undefined_length
+
+    content = changed_dicom(of_length)
+    end = content.index(b"\x00\x54\x00\x01") + 14
+    with pytest.raises(
+        InvalidRecordError, match=r"in or behind WaveformSequence \(5400,0100\)"
+    ) as caught:
+        read_files({"a.dcm": content[:end]})
+    assert caught.value.code == "truncated_file"
+
+
+def test_an_element_that_a_dicom_waveform_lacks_is_named() -> None:
+    def without(dataset: Any) -> None:
+        del dataset.WaveformSequence[0].SamplingFrequency
+
+    with pytest.raises(InvalidRecordError, match=r"no SamplingFrequency \(003A,001A\)"):
+        read_files({"a.dcm": changed_dicom(without)})
+
+
 # Text of numbers in XML
 
 
