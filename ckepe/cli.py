@@ -25,6 +25,7 @@ from ckepe.errors import CkepeError
 from ckepe.pipeline import LLMMode, PromptEngineer
 from ckepe.prompt_set import LabelPrompt, read_prompt_set
 from ckepe.retrieval import Hit
+from knowledge_sources.knowledge_base import KnowledgeBase
 
 prompts_app = typer.Typer(no_args_is_help=True, help="Engineer, verify, read and compare prompts.")
 knowledge_app = typer.Typer(no_args_is_help=True, help="Search and show what the sources hold.")
@@ -172,10 +173,17 @@ def search(
 
 @knowledge_app.command("show")
 def show_concept(
-    ctx: typer.Context, concept_id: Annotated[str, typer.Argument(metavar="ID")]
+    ctx: typer.Context,
+    identifier: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A concept's id, or an identifier that it carries: SCP:CLBBB."
+        ),
+    ],
 ) -> None:
     """Show all that the sources say of a concept, as JSON."""
     knowledge = _engineer(ctx).knowledge_base
+    concept_id = _the_concept(knowledge, identifier)
     members = [dataclasses.asdict(knowledge.get(c)) for c in knowledge.cluster(concept_id)]
     graph = {
         "parents": sorted(knowledge.parents(concept_id)),
@@ -183,6 +191,14 @@ def show_concept(
         "contradictions": sorted(knowledge.contradictions(concept_id)),
     }
     typer.echo(json.dumps({"concepts": members, **graph}, ensure_ascii=False, indent=2))
+
+
+def _the_concept(knowledge: KnowledgeBase, identifier: str) -> str:
+    found = knowledge.by_identifier(identifier)
+    if len(found) > 1:
+        msg = f"{identifier!r} is carried by several concepts: {', '.join(found)}"
+        raise CkepeError(msg)
+    return found[0] if found else knowledge.get(identifier).concept_id
 
 
 @knowledge_app.command("sources")

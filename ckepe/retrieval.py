@@ -108,7 +108,8 @@ class HybridRetriever:
         """Return the concepts that a query may mean, best first; none where no source knows it.
 
         Args:
-            query: A name, acronym, description or code in any wording; `set:code` is a label.
+            query: A name, acronym or description in any wording, or an identifier
+                (`SNOMED:164889003`); `set:code` is a label.
             top_k: At most so many.
             label_set: Its codes are tried first: `AF` in `csn` is atrial flutter.
             nearest: Also of a query that no source knows return the nearest concepts.
@@ -211,9 +212,8 @@ class HybridRetriever:
             label = codes.get(query.strip().casefold())
         if label is not None:
             return [self.knowledge_base.head(c) for c in label.concept_ids]
-        if query.strip() in self.knowledge_base.concepts:
-            return [self.knowledge_base.head(query.strip())]
-        return self._rank_named(query, self.knowledge_base.by_alias(query))
+        identified = self.knowledge_base.by_identifier(query)
+        return identified or self._rank_named(query, self.knowledge_base.by_alias(query))
 
     def _rank_named(self, query: str, heads: Sequence[str]) -> list[str]:
         """Of several concepts with the name, the one that is called so first of all comes first."""

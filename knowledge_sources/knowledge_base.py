@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 from knowledge_sources.concept import Concept, Source, Terminology
@@ -23,6 +23,8 @@ _BROAD_IDENTIFIERS: Final = frozenset(
     {"SNOMED:102594003", "UMLS:C0522055", "UMLS:C0027051", "SNOMED:44808001", "ICD10CM:I51.7"}
 )
 """Identifiers that sources attach to many different concepts; they join nothing."""
+_BARE_CODES: Final = frozenset({"snomed", "umls", "icd10cm"})
+"""Terminologies whose codes are recognised without their prefix: 164889003, C0004238, I48.91."""
 _BRACKETED: Final = re.compile(r"^(?P<outer>[^()]*\S)\s*\((?P<inner>[^()]+)\)\s*$")
 
 
@@ -101,6 +103,26 @@ class KnowledgeBase:
             outer, inner = self.by_alias(bracketed["outer"]), self.by_alias(bracketed["inner"])
             return [h for h in outer if h in inner] if outer and inner else outer
         return list(found or ())
+
+    def by_identifier(self, text: str) -> list[str]:
+        """Return the heads that carry an identifier: `SCP:CLBBB`, `snomed:164889003`, `I48.91`.
+
+        The id of a concept is that concept's alone; of other identifiers, several concepts may
+        carry one. Empty where none has it.
+        """
+        if text.strip() in self.concepts:
+            return [self.head(text.strip())]
+        return list(self._identifiers.get(text.strip().casefold(), ()))
+
+    @cached_property
+    def _identifiers(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = defaultdict(dict)
+        for concept in sorted(self.concepts.values(), key=lambda c: self._rank[c.source]):
+            for identifier in (concept.concept_id, *concept.xrefs):
+                prefix, _, code = identifier.casefold().partition(":")
+                for written in (f"{prefix}:{code}", *([code] if prefix in _BARE_CODES else ())):
+                    found[written][self._head[concept.concept_id]] = None
+        return {identifier: tuple(heads) for identifier, heads in found.items()}
 
     def names(self) -> Mapping[str, tuple[str, ...]]:
         """Return the heads by normalised name."""

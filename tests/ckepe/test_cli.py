@@ -33,6 +33,20 @@ def test_a_batch_writes_one_list_a_line_also_for_empty_lines(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("identifier", ["ECG:left-bundle-branch-block", "SNOMED:164909002"])
+def test_a_concept_is_shown_by_its_id_or_by_an_identifier_that_it_carries(
+    identifier: str, engineer: PromptEngineer
+) -> None:
+    result = _run(knowledge_app, engineer, "show", identifier)
+    assert json.loads(result.stdout)["concepts"][0]["canonical_name"] == "left bundle branch block"
+
+
+def test_an_identifier_of_several_concepts_shows_none_of_them(engineer: PromptEngineer) -> None:
+    result = _run(knowledge_app, engineer, "show", "SNOMED:102594003")
+    assert isinstance(result.exception, CkepeError)
+    assert "ECG:abnormal-ecg" in str(result.exception)
+
+
 def test_phrases_are_judged_row_by_row(tmp_path: Path, engineer: PromptEngineer) -> None:
     (tmp_path / "pairs.tsv").write_text(
         "label\tphrase\nLBBB\tQRS 130 ms\nLBBB\tQRS under 100 ms\n", encoding="utf-8"

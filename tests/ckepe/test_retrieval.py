@@ -65,3 +65,9 @@ def test_brackets_that_contradict_the_name_name_nothing(retriever: HybridRetriev
 def test_a_label_set_that_does_not_exist_is_named(retriever: HybridRetriever) -> None:
     with pytest.raises(KnowledgeError, match="'nope'"):
         retriever.search("AF", 1, "nope")
+
+
+def test_an_identifier_finds_the_concept_that_carries_it(retriever: HybridRetriever) -> None:
+    for query in ("SCP:CLBBB", "snomed:733534002", "733534002", "NCIT:C62269"):
+        (hit,) = retriever.search(query, 1)
+        assert (hit.concept_id, hit.score) == ("ECG:complete-left-bundle-branch-block", 1.0)
