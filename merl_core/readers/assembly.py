@@ -267,9 +267,9 @@ def _unique_leads(
 
 
 def _check_amplitude(signal: NDArray[np.float32], names: list[str], findings: Findings) -> None:
-    empty = [name for row, name in zip(signal, names, strict=True) if np.isnan(row).all()]
-    for name in empty:
-        findings.warn("lead_empty", f"lead {name!r} holds no recorded value")
+    for row, name in zip(signal, names, strict=True):
+        if np.isnan(row[0]) and np.isnan(row).all():
+            findings.warn("lead_empty", f"lead {name!r} holds no recorded value")
     span = typical_span(signal)
     low, high = PLAUSIBLE_SPAN_MV
     if span > 0 and not low <= span <= high:
@@ -289,7 +289,8 @@ def _check_amplitude(signal: NDArray[np.float32], names: list[str], findings: Fi
 def _is_normalised(signal: NDArray[np.float32]) -> bool:
     """Return True for leads (L, T) brought to one standard deviation or one range."""
     sample = signal[:, :: max(1, signal.shape[1] // _MEASURED)]
-    sample = sample[:, np.isfinite(sample).all(axis=0)]
+    finite = np.isfinite(sample)
+    sample = sample if finite.all() else sample[:, finite.all(axis=0)]
     if sample.shape[1] > 1:
         is_near = (np.abs(sample.std(axis=1) - 1) < 0.3).any()
         if not is_near and (sample.min() < 0 or sample.max() > 1):

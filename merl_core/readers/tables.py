@@ -88,7 +88,7 @@ def table_to_record(table: Table, format_name: str, findings: Findings, hint: st
         msg = f"an array of shape {values.shape} and type {values.dtype} is no recording"
         raise InvalidRecordError(msg)
     stated = [name if len(name) < _MAX_NAME else f"{name[:_MAX_NAME]}..." for name in table.names]
-    signal, names = _leads_first(values.astype(np.float64), stated)
+    signal, names = _leads_first(values.astype(np.float64, copy=False), stated)
     signal, names, fs = _without_time(signal, names, table.fs, findings)
     signal, names, units = _named_leads(signal, names, table.unit, findings)
     rate = fs or table.fs or _assumed_rate(signal.shape[1], hint, findings)
@@ -133,39 +133,47 @@ def _without_time(
             keep.remove(row)
             continue
         time = _TIME.fullmatch(name)
-        if time and not _is_ramp(signal[row]) and np.all(np.diff(signal[row]) > 0):
-            message = f"the steps of column {name!r} differ; the rate is that of the usual step"
-            findings.warn("discontinuous", message)
-        elif not (row < 2 or time) or not _is_ramp(signal[row]):
+        if not (row < 2 or time):
+            continue
+        steps = np.diff(signal[row])
+        is_ramp = _is_ramp(steps)
+        if not is_ramp and not (time and np.all(steps > 0)):
             continue
         if time:
-            unit = (time["unit"] or time["bare"] or "").lower()
-            rate = rate or _rate_of(signal[row], _TIME_UNITS.get(unit), findings)
+            if not is_ramp:
+                message = f"the steps of column {name!r} differ; the rate is that of the usual step"
+                findings.warn("discontinuous", message)
+            unit = _TIME_UNITS.get((time["unit"] or time["bare"] or "").lower())
+            step = (signal[row, -1] - signal[row, 0]) / len(steps)
+            rate = rate or _rate_of(step if is_ramp else np.median(steps), unit, findings)
         elif name and not _INDEX.fullmatch(name):
             continue
-        elif not name and rate is None and not np.all(np.diff(signal[row]) == 1):
-            rate = _rate_of(signal[row], None, findings)
+        elif not name and rate is None and not np.all(steps == 1):
+            rate = _rate_of((signal[row, -1] - signal[row, 0]) / len(steps), None, findings)
         keep.remove(row)
     kept_names = [names[i] for i in keep] if len(names) == len(signal) else names
-    return signal[keep], kept_names, rate
+    return _rows(signal, keep), kept_names, rate
 
 
-def _is_ramp(values: NDArray[np.float64]) -> bool:
-    """Return True for values that rise by one step throughout, as time and row numbers do."""
-    steps = np.diff(values)
+def _rows(signal: NDArray[np.float64], kept: Sequence[int]) -> NDArray[np.float64]:
+    """Return some rows in their order, without a copy where they are neighbours."""
+    if kept and kept[-1] - kept[0] + 1 == len(kept):
+        return signal[kept[0] : kept[-1] + 1]
+    return signal[list(kept)]
+
+
+def _is_ramp(steps: NDArray[np.float64]) -> bool:
+    """Return True for steps of values that rise evenly, as time and row numbers do."""
     return bool(np.all(steps > 0) and np.ptp(steps) <= 0.5 * np.median(steps) + 1e-9)
 
 
-def _rate_of(times: NDArray[np.float64], unit_s: float | None, findings: Findings) -> float | None:
-    step = float((times[-1] - times[0]) / (len(times) - 1))
-    if not _is_ramp(times):
-        step = float(np.median(np.diff(times)))
+def _rate_of(step: float, unit_s: float | None, findings: Findings) -> float:
+    """Return samples per second from the time between two, in seconds if no unit is known."""
     if unit_s is None:
         unit_s = 1.0 if step < 0.06 else 1e-3
         word = "seconds" if unit_s == 1.0 else "milliseconds"
         findings.warn("time_unit_assumed", f"time steps of {step:g} read as {word}")
-    rate = 1.0 / (step * unit_s)
-    return usual_rate(rate)
+    return usual_rate(1.0 / (float(step) * unit_s))
 
 
 def _named_leads(
@@ -186,7 +194,7 @@ def _named_leads(
             if left_out:
                 findings.warn("signals_left_out", f"columns left out: {', '.join(left_out)[:200]}")
             kept = [i for i in range(len(leads)) if _may_be_lead(leads[i])]
-            return signal[kept], [leads[i] for i in kept], [units[i] for i in kept]
+            return _rows(signal, kept), [leads[i] for i in kept], [units[i] for i in kept]
     assumed = {12: STANDARD_LEADS, 8: EIGHT_LEADS}.get(len(signal))
     if assumed is None:
         msg = (

@@ -17,6 +17,8 @@ from merl_core.records import Record
 
 _WINDOW_BYTES = 1_000_000
 _WINDOW_LINES = 40
+_HEAD_BYTES = 16_384
+"""In which the first lines mostly are; plain ASCII reads the same whatever follows."""
 _WIDE = 300
 """Cells in a row from which rows are parsed one by one: pandas is slow on many columns."""
 _MAX_ROWS = 64
@@ -33,6 +35,11 @@ def _recognises(part: Part) -> bool:
 
 
 def _first_lines(part: Part) -> list[str]:
+    head = part.content[:_HEAD_BYTES]
+    if head.isascii() and b"\x00" not in head:
+        lines = head.decode().splitlines()
+        if len(lines) > _WINDOW_LINES + 1:
+            return lines[:_WINDOW_LINES]
     whole = len(part.content) <= _WINDOW_BYTES
     lines = Part(part.name, part.content[:_WINDOW_BYTES]).text.splitlines()
     return (lines if whole or len(lines) < 2 else lines[:-1])[:_WINDOW_LINES]
@@ -50,7 +57,7 @@ def _read(part: Part) -> Record:
         if layout.kind == "named" or layout.width > _WIDE:
             names, values, bad = _wide_rows(part.text, layout)
         else:
-            values, bad = _columns(part.text, layout, findings)
+            values, bad = _columns(part, layout, findings)
     if layout.kind == "clock" and len(names) in (values.shape[1], values.shape[1] - 1):
         names = ["time_s", *names[len(names) - values.shape[1] + 1 :]]
     elif layout.texts and len(names) == layout.width:
@@ -79,11 +86,12 @@ def _without_footer(
     return values[:-cut], max(0, bad - cut)
 
 
-def _columns(text: str, layout: TextLayout, findings: Findings) -> tuple[NDArray[np.float64], int]:
+def _columns(part: Part, layout: TextLayout, findings: Findings) -> tuple[NDArray[np.float64], int]:
     """Return values of shape (rows, columns), and how many cells are no numbers."""
-    check_count(layout.width * (text.count("\n") + 1))
+    check_count(layout.width * (part.content.count(b"\n") + 1))
+    is_plain = part.content.isascii() and b"\x00" not in part.head
     frame = pd.read_csv(
-        io.StringIO(text),
+        io.BytesIO(part.content) if is_plain else io.StringIO(part.text),
         sep=r"\s+" if layout.delimiter == " " else layout.delimiter,
         decimal=layout.decimal,
         header=None,
@@ -92,7 +100,8 @@ def _columns(text: str, layout: TextLayout, findings: Findings) -> tuple[NDArray
         low_memory=False,
     )
     kept = [i for i in range(frame.shape[1]) if i not in layout.texts]
-    if layout.kind != "clock" and all(frame.dtypes.iloc[i].kind in "iuf" for i in kept):
+    kinds = [dtype.kind for dtype in frame.dtypes.to_numpy()]
+    if layout.kind != "clock" and all(kinds[i] in "iuf" for i in kept):
         numbers = frame if len(kept) == frame.shape[1] else frame.iloc[:, kept]
         return _without_empty_last(numbers.to_numpy(np.float64), len(kept), layout), 0
     values, bad = _cell_by_cell(frame, kept, layout, findings)

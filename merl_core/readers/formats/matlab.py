@@ -19,8 +19,9 @@ _MAX_DEPTH = 4
 _HEADER_BYTES = 128
 _BIG_ENDIAN = 1000
 """Added to the type of a level 4 variable by machines of that byte order."""
-_COMPRESSED = 15
-"""Data type miCOMPRESSED of the MAT-file format, level 5."""
+_INT32, _FLAGS, _MATRIX, _COMPRESSED = 5, 6, 14, 15
+"""Data types of the MAT-file format, level 5: miINT32, miUINT32, miMATRIX, miCOMPRESSED."""
+_FIRST_BYTES = 64
 
 
 def _recognises(part: Part) -> bool:
@@ -54,33 +55,55 @@ def variables(content: bytes, findings: Findings) -> dict[str, Any]:
     Raises:
         InvalidRecordError: They declare more than is read.
     """
+    n_bytes, n_values = _declared(content)
+    check_count(n_bytes // 2, len(content))
+    stream: Any = io.BytesIO(content)
     with findings.library_warnings():
-        check_count(_unpacked_bytes(content) // 2, len(content))
-        stream: Any = io.BytesIO(content)
-        listing = scipy.io.whosmat(stream)
-        check_count(sum(math.prod(shape) for _, shape, _ in listing))
-        stream.seek(0)
+        if n_values is None:
+            n_values = sum(abs(math.prod(shape)) for _, shape, _ in scipy.io.whosmat(stream))
+            stream.seek(0)
+        check_count(n_values)
         loaded = scipy.io.loadmat(stream, simplify_cells=True)
     found: dict[str, Any] = {}
     _flatten(loaded, "", found, 0)
     return found
 
 
-def _unpacked_bytes(content: bytes) -> int:
-    """Return how many bytes the variables declare, the compressed ones by their first bytes."""
+def _declared(content: bytes) -> tuple[int, int | None]:
+    """Return how many bytes and values the variables declare, by the first bytes of each.
+
+    The values are None where scipy must be asked: in level 4, and behind unusual headers.
+    """
     if not content.startswith(b"MATLAB 5.0"):
-        return len(content)
+        return len(content), None
     order = ">" if content[126:128] == b"MI" else "<"
-    total, at = 0, _HEADER_BYTES
+    n_bytes, n_values, at = 0, 0, _HEADER_BYTES
+    is_plain = True
     while at + 8 <= len(content):
         kind, size = struct.unpack_from(f"{order}2I", content, at)
+        begin = content[at : at + _FIRST_BYTES]
         if kind == _COMPRESSED:
-            tag = zlib.decompressobj().decompress(content[at + 8 : at + 8 + size], 8)
-            total += struct.unpack(f"{order}2I", tag)[1]
-        else:
-            total += size
+            packed = content[at + 8 : at + 8 + size]
+            begin = zlib.decompressobj().decompress(packed, _FIRST_BYTES)
+        n_bytes += struct.unpack_from(f"{order}I", begin, 4)[0]
+        shape = _shape(begin, order)
+        is_plain = is_plain and shape is not None
+        n_values += math.prod(shape or ())
         at += 8 + size
-    return total
+    return n_bytes, n_values if is_plain else None
+
+
+def _shape(begin: bytes, order: str) -> tuple[int, ...] | None:
+    """Return the shape that a level 5 variable declares: tag, flags, then dimensions."""
+    if len(begin) < 40:
+        return None
+    kind, _, flags, n_flags, *_ = struct.unpack_from(f"{order}4I", begin)
+    dimensions, n_bytes = struct.unpack_from(f"{order}2I", begin, 24)
+    is_usual = (kind, flags, n_flags, dimensions) == (_MATRIX, _FLAGS, 8, _INT32)
+    if not is_usual or 32 + n_bytes > len(begin):
+        return None
+    shape = struct.unpack_from(f"{order}{n_bytes // 4}i", begin, 32)
+    return shape if min(shape, default=0) >= 0 else None
 
 
 def _flatten(value: dict[str, Any], prefix: str, found: dict[str, Any], depth: int) -> None:

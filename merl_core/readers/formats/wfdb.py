@@ -43,6 +43,8 @@ _BYTES_PER_SAMPLE = {
 }  # fmt: skip
 _FLAC_FORMATS = (508, 516, 524)
 _SNIFFED_BYTES = 65_536
+_SNIFFED_LINES = 3
+"""Two, and one more that tells that the second is whole."""
 _BOM = b"\xef\xbb\xbf"
 _MICRO = re.compile(rb"\xc2\xb5|\xce\xbc|\xb5")
 """The micro sign in UTF-8, the Greek letter, and Latin-1: wfdb drops it and reads volts."""
@@ -79,9 +81,11 @@ def _record_line(content: bytes) -> re.Match[str] | None:
 def _recognises(part: Part) -> bool:
     if b"\x00" in part.head:
         return False
-    lines = _lines(part.content[:_SNIFFED_BYTES])
-    first = _RECORD_LINE.fullmatch(next(lines, "")[:500])
-    second = next(lines, "")
+    lines = list(_lines(part.head))
+    if len(lines) < _SNIFFED_LINES:
+        lines = list(_lines(part.content[:_SNIFFED_BYTES]))
+    line, second, *_ = [*lines, "", ""]
+    first = _RECORD_LINE.fullmatch(line[:500])
     if first is None:
         return False
     if first["n_segments"]:
