@@ -105,7 +105,8 @@ def assess_quality(record: Record) -> Quality:
     ]
     if record.duration_s < MIN_DURATION_S or not (missing < 1).any():
         return Quality(False, 0.0, tuple(checks))
-    bands = _bands(signal, record.fs)
+    filled = _filled(signal)
+    bands = _bands(filled, record.fs)
     beats, median_beats = _median_beats(bands.heart)
     flat, agreement = _flat_share(bands), _beat_agreement(beats, median_beats)
     largest = np.abs(bands.raw).max(axis=1)
@@ -114,7 +115,7 @@ def assess_quality(record: Record) -> Quality:
         _upper_by_lead("clipped_share", _clipped_share(signal), leads, "share clipped {:.2f}"),
         _upper_by_lead("largest_mv", largest, leads, "largest voltage {:.1f} mV"),
         _lower_by_lead("smallest_span_mv", _span(bands), leads, "voltages span only {:.2f} mV"),
-        _upper_by_lead("mains_share", _mains_share(signal, record.fs), leads, "mains share {:.2f}"),
+        _upper_by_lead("mains_share", _mains_share(filled, record.fs), leads, "mains share {:.2f}"),
         _upper_by_lead("noise_mv", _noise(bands), leads, "noise above 35 Hz {:.3f} mV"),
         _upper_by_lead(
             "wander_mv", np.ptp(bands.wander, axis=1), leads, "baseline moves {:.1f} mV"
@@ -139,8 +140,7 @@ def _score(values: Sequence[float]) -> float:
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
 
 
-def _bands(signal: NDArray[np.float64], fs: float) -> _Bands:
-    filled = _filled(signal)
+def _bands(filled: NDArray[np.float64], fs: float) -> _Bands:
     ratio = Fraction(ANALYSIS_FS / fs).limit_denominator(2000)
     if ratio != 1:
         filled = resample_poly(filled, ratio.numerator, ratio.denominator, axis=1, padtype="line")
@@ -174,10 +174,20 @@ def _filled(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _flat_share(bands: _Bands) -> NDArray[np.float64]:
+    """Return the share of seconds, one begun at each sample, that span less than a beat.
+
+    Every second holds one of the half seconds that the signal is parted into: a lead whose half
+    seconds all span more is flat nowhere, and need not be searched.
+    """
     width = int(ANALYSIS_FS)
-    moving = maximum_filter1d(bands.raw, width, axis=1) - minimum_filter1d(bands.raw, width, axis=1)
-    inner = moving[:, width // 2 : -(width // 2)]
-    return np.asarray((inner < _FLAT_MV).mean(axis=1))
+    n_halves = bands.raw.shape[1] // (width // 2)
+    halves = bands.raw[:, : n_halves * (width // 2)].reshape(len(bands.raw), n_halves, -1)
+    shares = np.zeros(len(bands.raw))
+    for i in np.flatnonzero((np.ptp(halves, axis=2) < _FLAT_MV).any(axis=1)):
+        row = bands.raw[i]
+        moving = maximum_filter1d(row, width) - minimum_filter1d(row, width)
+        shares[i] = (moving[width // 2 : -(width // 2)] < _FLAT_MV).mean()
+    return shares
 
 
 def _clipped_share(signal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,8 +198,10 @@ def _clipped_share(signal: NDArray[np.float64]) -> NDArray[np.float64]:
         if values.size < 5 or np.ptp(values) < 0.5:
             continue
         for extreme in (values.max(), values.min()):
-            at_extreme = (values == extreme).astype(np.float64)
-            runs = uniform_filter1d(at_extreme, 4) > 0.99
+            at_extreme = values == extreme
+            if np.count_nonzero(at_extreme) < 2:
+                continue
+            runs = uniform_filter1d(at_extreme.astype(np.float64), 4) > 0.99
             shares[i] += 4 * runs.mean() if runs.any() else 0.0
     return np.minimum(shares, 1.0)
 
@@ -199,12 +211,13 @@ def _span(bands: _Bands) -> NDArray[np.float64]:
     return np.asarray(high - low)
 
 
-def _mains_share(signal: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
+def _mains_share(filled: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
     """Return the power near 50 or 60 Hz as a share of that between 1 and 100 Hz."""
     if fs < 130:
-        return np.zeros(len(signal))
-    power = np.abs(np.fft.rfft(_filled(signal), axis=1)) ** 2
-    hz = np.fft.rfftfreq(signal.shape[1], 1 / fs)
+        return np.zeros(len(filled))
+    hz = np.fft.rfftfreq(filled.shape[1], 1 / fs)
+    hz = hz[hz <= 100]
+    power = np.abs(np.fft.rfft(filled, axis=1)[:, : len(hz)]) ** 2
     total = power[:, (hz >= 1) & (hz <= min(100, fs / 2))].sum(axis=1)
     bands = [power[:, np.abs(hz - mains) <= 1].sum(axis=1) for mains in (50, 60)]
     return np.asarray(np.max(bands, axis=0) / np.maximum(total, 1e-12))
