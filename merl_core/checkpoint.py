@@ -132,15 +132,16 @@ def save_checkpoint(
     reference_bank: Tensor,
     card: str = "",
     text_delta: Mapping[str, Tensor] | None = None,
+    precision: torch.dtype = torch.float16,
 ) -> None:
-    """Write a checkpoint folder; floating-point tensors are stored as float16."""
+    """Write a checkpoint folder; floating-point tensors are stored in the given precision."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: _to_stored(t) for name, t in model.state_dict().items()}
+    weights = {name: _to_stored(t, precision) for name, t in model.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save_safetensors(weights))
     bank = {"ecg_features": reference_bank.to(torch.float16).contiguous()}
     (folder / BANK).write_bytes(save_safetensors(bank))
     if text_delta:
-        stored = {name: _to_stored(tensor) for name, tensor in text_delta.items()}
+        stored = {name: _to_stored(tensor, precision) for name, tensor in text_delta.items()}
         (folder / TEXT_DELTA).write_bytes(save_safetensors(stored))
     _write_config(folder, config)
     if card:
@@ -160,7 +161,7 @@ def write_calibration(
         raise CheckpointError(msg)
     if folder.resolve() != source.path.resolve():
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (WEIGHTS, BANK, CARD):
+        for name in (WEIGHTS, BANK, CARD, TEXT_DELTA):
             if (source.path / name).is_file():
                 shutil.copyfile(source.path / name, folder / name)
     config = source.config.model_copy(update={"calibration": dict(calibration)})
@@ -247,6 +248,6 @@ def _load_strictly(model: DualEncoder, weights: Mapping[str, Tensor], path: Path
     model.load_state_dict({name: t.to(expected[name].dtype) for name, t in weights.items()})
 
 
-def _to_stored(tensor: Tensor) -> Tensor:
+def _to_stored(tensor: Tensor, precision: torch.dtype) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(torch.float16) if tensor.is_floating_point() else tensor
+    return tensor.to(precision) if tensor.is_floating_point() else tensor

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from knowledge_sources.errors import KnowledgeError
 from merl_core.errors import MerlError
+
+if TYPE_CHECKING:
+    from merl_core.datasets.manifest import Manifest
 
 _error_console: Final = Console(stderr=True)
 Checkpoint = Annotated[str, typer.Option("--checkpoint", help="A folder or a bundled name.")]
@@ -57,6 +60,12 @@ def write_json(content: dict[str, Any], output: Path | None) -> None:
     with reported():
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n", encoding="utf-8")
+
+
+def say_ignored(table: "Manifest") -> None:
+    """Name the columns of a manifest that are no classes, and not known either."""
+    if table.ignored:
+        say(f"columns without 0/1 values are ignored: {', '.join(table.ignored)}")
 
 
 def say(message: str) -> None:

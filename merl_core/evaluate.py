@@ -170,8 +170,8 @@ def calibrate_manifest(
         MerlError: A recording is in split `test`, the method is unknown, a class has no prompt,
             or no class has enough cases.
     """
-    if "test" in manifest.splits:
-        n_test = manifest.splits.count("test")
+    n_test = sum(split.strip().casefold() == "test" for split in manifest.splits)
+    if n_test:
         msg = f"{n_test} recordings are in split 'test': calibrate on another, such as 'val'"
         raise MerlError(msg)
     if method not in ("platt", "isotonic"):

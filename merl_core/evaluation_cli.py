@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from merl_core.class_prompts import engineer_texts, match_texts, read_texts
-from merl_core.console import Backend, Checkpoint, Device, Root, progress, reported, say, write_json
+from merl_core.console import (
+    Backend,
+    Checkpoint,
+    Device,
+    Root,
+    progress,
+    reported,
+    say,
+    say_ignored,
+    write_json,
+)
 
 app = typer.Typer()
 Split = Annotated[str | None, typer.Option(help="Only recordings whose column `split` says so.")]
@@ -44,9 +54,8 @@ def evaluate(
         from merl_core.evaluate import evaluate_manifest, untrained_checkpoint
 
         table = read_manifest(manifest)
+        say_ignored(table)
         table = table if split is None else table.of_split(split)
-        if table.ignored:
-            say(f"columns without 0/1 values are ignored: {', '.join(table.ignored)}")
         if prompts is not None:
             texts = match_texts(read_texts(prompts), table, label_set_name)
         else:
@@ -141,6 +150,7 @@ def probe(
             raise MerlError(msg)
         engine = Engine(checkpoint, device)
         table = read_manifest(manifest)
+        say_ignored(table)
         with progress("recordings") as advance:
             labels, parts = load_splits(engine, table, root, features, advance)
             if transfer_to is not None:
@@ -255,6 +265,7 @@ def calibrate(
         from merl_core.evaluate import calibrate_manifest
 
         table = read_manifest(manifest)
+        say_ignored(table)
         table = table if split is None else table.of_split(split)
         if prompts is not None:
             texts = match_texts(read_texts(prompts), table, label_set_name)

@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +41,7 @@ def import_weights(path: Path, folder: Path, name: str) -> dict[str, Any]:
 
     Raises:
         CheckpointError: The file cannot be read, is of no known encoder, or its tensors are not
-            exactly those of that encoder.
+            exactly those of that encoder, in names, shapes and kind, with finite values.
     """
     tensors = _read(path)
     is_alone = any(key in tensors for key in _FIRST_OF_ENCODER)
@@ -51,6 +53,7 @@ def import_weights(path: Path, folder: Path, name: str) -> dict[str, Any]:
     config = paper_encoder_config(encoder) if is_alone else paper_config(encoder)
     model = MerlModel(config)
     _check_keys(kept, model, encoder, path)
+    _check_values(kept, model, path)
     state = model.state_dict()
     state.update({key: tensor.to(state[key].dtype) for key, tensor in kept.items()})
     model.load_state_dict(state)
@@ -58,9 +61,8 @@ def import_weights(path: Path, folder: Path, name: str) -> dict[str, Any]:
     source = {"source": path.name, "sha256": sha256, "paper": "Liu et al. 2024, arXiv 2403.06659"}
     bank = torch.zeros(0, config.embed_dim)
     description = CheckpointConfig(name=name, model=config, training=source)
-    save_checkpoint(
-        folder, description, model, bank, _card(name, encoder, path.name, sha256, config.has_text)
-    )
+    card = _card(name, encoder, path.name, sha256, config.has_text)
+    save_checkpoint(folder, description, model, bank, card, precision=torch.float32)
     return {
         "encoder": encoder,
         "has_text": config.has_text,
@@ -78,7 +80,7 @@ def recognise(tensors: Mapping[str, Tensor], path: Path) -> str:
         CheckpointError: None of them.
     """
     patches = tensors.get("ecg_encoder.to_patch_embedding.weight")
-    if patches is not None:
+    if patches is not None and patches.ndim:
         for name, (width, _) in PAPER_VITS.items():
             if patches.shape[0] == width:
                 return name
@@ -98,11 +100,21 @@ def _is_left_over(key: str) -> bool:
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        _check_archive(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of unusual pickles; what is wrong is said below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         msg = f"weights {str(path)!r} cannot be read: {error.strerror}"
         raise CheckpointError(msg) from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError) as error:
+    except (
+        RuntimeError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        EOFError,
+        ValueError,
+        LookupError,
+    ) as error:
         msg = f"{path}: no file of PyTorch weights, or damaged, or it holds more than tensors"
         raise CheckpointError(msg) from error
     for wrapper in ("state_dict", "model", "model_state_dict"):
@@ -112,12 +124,29 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not is_state or not content:
         msg = f"{path}: expected tensors by name, found {type(content).__name__}"
         raise CheckpointError(msg)
-    return {_bare(str(key)): tensor for key, tensor in content.items()}
+    found: dict[str, Tensor] = {}
+    for key, tensor in content.items():
+        if found.setdefault(_bare(str(key)), tensor) is not tensor:
+            msg = f"{path}: tensor {_bare(str(key))!r} is there twice, once as {key!r}"
+            raise CheckpointError(msg)
+    return found
+
+
+def _check_archive(path: Path) -> None:
+    """Compare the parts of a file with their CRC-32, which `torch.load` does not look at."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        msg = f"{path}: damaged: the checksum of its part {damaged!r} differs"
+        raise CheckpointError(msg)
 
 
 def _bare(key: str) -> str:
-    for prefix in _PREFIXES:
-        key = key.removeprefix(prefix)
+    """Return the name that a tensor has without what wrapped the model."""
+    while key.startswith(_PREFIXES):
+        key = key.partition(".")[2]
     return key
 
 
@@ -133,6 +162,22 @@ def _check_keys(tensors: Mapping[str, Tensor], model: MerlModel, encoder: str, p
         if tensor.shape != expected[key].shape:
             found, wanted = tuple(tensor.shape), tuple(expected[key].shape)
             msg = f"{path}: tensor {key!r} has shape {found}, {encoder} expects {wanted}"
+            raise CheckpointError(msg)
+
+
+def _check_values(tensors: Mapping[str, Tensor], model: MerlModel, path: Path) -> None:
+    expected = model.state_dict()
+    for key, tensor in tensors.items():
+        is_plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
+        if not is_plain or tensor.is_floating_point() != expected[key].is_floating_point():
+            kind = expected[key].dtype
+            msg = f"{path}: tensor {key!r} is {tensor.dtype} ({tensor.layout}), expected {kind}"
+            raise CheckpointError(msg)
+        if not bool(torch.isfinite(tensor).all()):
+            msg = f"{path}: tensor {key!r} holds values that are not finite"
+            raise CheckpointError(msg)
+        if key.endswith("running_var") and bool((tensor < 0).any()):
+            msg = f"{path}: tensor {key!r} holds negative variances"
             raise CheckpointError(msg)
 
 

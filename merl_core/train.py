@@ -142,20 +142,22 @@ class _Training:
     def _resume(self) -> StatementTrainer | None:
         """Take up the run's state; return the trainer of a member that had begun."""
         state = self.run.load_state(torch.device("cpu"))
-        self.run.drop_metrics_after(0 if state is None else state["step"])
         if state is None:
+            self.run.drop_metrics_after(0)
             return None
-        for weights in state["members"]:
-            member = MerlModel(self.config.model)
-            member.load_state_dict(weights)
-            self.members.append(member.requires_grad_(False).eval())
-        self.n_updates, self.step = state["step"], state["member_step"]
-        self.seconds = state["seconds"]
+        trainer = None
+        with self.run.taking_up_state():
+            for weights in state["members"]:
+                member = MerlModel(self.config.model)
+                member.load_state_dict(weights)
+                self.members.append(member.requires_grad_(False).eval())
+            self.n_updates, self.step = state["step"], state["member_step"]
+            self.seconds = state["seconds"]
+            if state["trainer"] is not None:
+                trainer = self._new_trainer()
+                trainer.load_state(state["trainer"])
+        self.run.drop_metrics_after(self.n_updates)
         logger.info("going on from update %d", self.n_updates)
-        if state["trainer"] is None:
-            return None
-        trainer = self._new_trainer()
-        trainer.load_state(state["trainer"])
         return trainer
 
     def _save_checkpoint(self) -> None:

@@ -55,6 +55,9 @@ def train(
                 recipe, data, output, resume, device, workers, tensorboard, select_on or []
             )
         else:
+            given = {"--workers": workers, "--tensorboard": tensorboard, "--select-on": select_on}
+            given["--device"] = device not in ("auto", "cpu")
+            _refuse(recipe.name, [option for option, is_given in given.items() if is_given])
             checkpoint = _train_statements(recipe, data, output, resume=resume)
     if os.environ.get("RANK", "0") == "0":  # one of all processes says it
         typer.echo(str(checkpoint))
@@ -88,6 +91,14 @@ def _train_pairs(
             tensorboard=tensorboard,
             select_on=select_on,
         )
+
+
+def _refuse(recipe: str, options: list[str]) -> None:
+    from merl_core.errors import MerlError
+
+    if options:
+        msg = f"recipe {recipe!r} trains by statements, on the processor: {options[0]} is for pairs"
+        raise MerlError(msg)
 
 
 def _train_statements(

@@ -44,12 +44,12 @@ def load_ptbxl_labels(folder: Path, name: str, *, fs: Literal[100, 500] = 500) -
         {meaning[code] for code in _codes(text, folder / DATABASE, line) if code in meaning}
         for line, text in enumerate(table["scp_codes"], start=2)
     ]
+    splits = _splits(table["strat_fold"], folder / DATABASE)
     rows = [i for i, one in enumerate(shown) if one]
     labels = tuple(label.code for label in label_set(name).labels)
     known = set(labels)
     other = sorted({label for one in shown for label in one} - known)
     table = table.iloc[rows]
-    folds = pd.to_numeric(table["strat_fold"]).astype(int)
     return Manifest(
         paths=tuple(f"{stem}.hea" for stem in table[column]),
         labels=labels,
@@ -59,7 +59,7 @@ def load_ptbxl_labels(folder: Path, name: str, *, fs: Literal[100, 500] = 500) -
         patients=tuple(text.removesuffix(".0") for text in table["patient_id"]),
         label_set=name,
         record_ids=tuple(table["ecg_id"]),
-        splits=tuple(_split(fold) for fold in folds),
+        splits=tuple(splits[i] for i in rows),
         reports=tuple(table["report"]),
         notices=(f"statements outside the benchmark are left out: {', '.join(other)}",)
         if other
@@ -67,10 +67,15 @@ def load_ptbxl_labels(folder: Path, name: str, *, fs: Literal[100, 500] = 500) -
     )
 
 
-def _split(fold: int) -> str:
-    if fold == HELD_OUT_FOLD:
-        return "test"
-    return "val" if fold == VALIDATION_FOLD else "train"
+def _splits(folds: "pd.Series[str]", path: Path) -> list[str]:
+    numbers = pd.to_numeric(folds, errors="coerce").to_numpy(np.float64)
+    wrong = np.flatnonzero(~np.isin(numbers, range(1, HELD_OUT_FOLD + 1)))
+    if wrong.size:
+        line, found = int(wrong[0]) + 2, folds.iloc[int(wrong[0])]
+        msg = f"{path}, line {line}: strat_fold {found!r}, expected 1 to {HELD_OUT_FOLD}"
+        raise MerlError(msg)
+    special = {HELD_OUT_FOLD: "test", VALIDATION_FOLD: "val"}
+    return [special.get(int(number), "train") for number in numbers]
 
 
 def _label_of_code(path: Path, name: str) -> dict[str, str]:
@@ -86,7 +91,10 @@ def _label_of_code(path: Path, name: str) -> dict[str, str]:
 
 def _codes(text: str, path: Path, line: int) -> list[str]:
     try:
-        return [str(code) for code in ast.literal_eval(text)]
-    except (ValueError, SyntaxError) as error:
+        codes = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        codes = None
+    if not isinstance(codes, dict):
         msg = f"{path}, line {line}: scp_codes {text[:40]!r} is not a dictionary"
-        raise MerlError(msg) from error
+        raise MerlError(msg)
+    return [str(code) for code in codes]

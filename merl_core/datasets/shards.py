@@ -96,7 +96,7 @@ def write_shards(
         The content of `manifest.json`.
 
     Raises:
-        MerlError: The first shard holds no usable recording, or none does.
+        MerlError: No recording can be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -175,10 +175,13 @@ def _write_shard(job: _Job) -> dict[str, Any]:
 def _known_shard(job: _Job, path: Path, described: Path) -> dict[str, Any] | None:
     if not (path.is_file() and described.is_file()):
         return None
-    result: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
-    n_leads, sig_len = job.layout.shape
-    size = len(result["rows"]) * n_leads * sig_len * 2
-    is_same = result["input_sha256"] == job.sha256 and path.stat().st_size == size
+    try:
+        result: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
+        n_leads, sig_len = job.layout.shape
+        size = len(result["rows"]) * n_leads * sig_len * 2
+        is_same = result["input_sha256"] == job.sha256 and path.stat().st_size == size
+    except (ValueError, KeyError, TypeError):
+        return None  # a damaged description: the shard is written anew
     return result if is_same else None
 
 
@@ -264,9 +267,13 @@ def read_description(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read ({error})"
         raise MerlError(msg) from error
-    if content.get("format_version") != FORMAT_VERSION:
-        found = content.get("format_version")
+    found = content.get("format_version") if isinstance(content, dict) else None
+    if found != FORMAT_VERSION:
         msg = f"{path}: format version {found!r}, expected {FORMAT_VERSION}"
+        raise MerlError(msg)
+    missing = [name for name in ("layout", "shards", "records") if name not in content]
+    if missing:
+        msg = f"{path}: field {missing[0]!r} is missing"
         raise MerlError(msg)
     return content
 

@@ -29,6 +29,10 @@ class Group:
         """Return the sum over all processes, with gradients to each."""
         return x if self.size == 1 else _Sum.apply(x)  # type: ignore[no-untyped-call]
 
+    def mean(self, x: Tensor) -> float:
+        """Return the mean of a scalar over all processes."""
+        return float(self.sum(x.detach())) / self.size
+
     def all_true(self, value: bool, device: torch.device) -> bool:
         """Return whether the value is True in every process."""
         if self.size == 1:

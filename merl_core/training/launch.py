@@ -38,8 +38,11 @@ def process_group(environment: Mapping[str, str], device: str) -> Iterator[tuple
         device: `auto`, `cpu` or `cuda`; each process takes the GPU of its local rank.
 
     Raises:
-        MerlError: CUDA is asked for and not there.
+        MerlError: The device is unknown, or CUDA is asked for and not there.
     """
+    if device not in ("auto", "cpu", "cuda"):
+        msg = f"device {device!r}, expected auto, cpu or cuda"
+        raise MerlError(msg)
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
         msg = "device 'cuda' is not there"

@@ -131,7 +131,7 @@ class PairTraining:
             if self.step % self.config.log_every == 0:
                 seconds = time.monotonic() - started
                 rate = {"records_per_s": round(n_since / max(seconds, 1e-9), 1)}
-                self._log({name: float(value) for name, value in losses.items()} | rate)
+                self._log({name: self.group.mean(value) for name, value in losses.items()} | rate)
                 started, n_since = time.monotonic(), 0
             if self.step % self.config.save_every == 0:
                 self._save_state()
@@ -261,15 +261,18 @@ class PairTraining:
 
     def _resume(self) -> None:
         state = self.run.load_state(self.device)
-        if self.group.is_first:
-            self.run.drop_metrics_after(0 if state is None else state["step"])
         if state is None:
+            if self.group.is_first:
+                self.run.drop_metrics_after(0)
             return
-        self.model.load_state_dict(self.model.state_dict() | state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
-        self.step, self.epoch, self.batch = state["step"], state["epoch"], state["batch"]
-        self.best = state["best"]
+        with self.run.taking_up_state():
+            self.model.load_state_dict(self.model.state_dict() | state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+            self.step, self.epoch, self.batch = state["step"], state["epoch"], state["batch"]
+            self.best = state["best"]
+        if self.group.is_first:
+            self.run.drop_metrics_after(self.step)
         logger.info("going on from step %d", self.step)
 
     def _save_checkpoint(self, result: dict[str, float]) -> None:

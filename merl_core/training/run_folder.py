@@ -2,18 +2,25 @@
 
 import json
 import os
+import pickle
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from merl_core.errors import MerlError
+from merl_core.json_file import read_json
 
 RUN: Final = "run.json"
 METRICS: Final = "metrics.jsonl"
 STATE: Final = "state.pt"
+_UNREADABLE: Final = (
+    OSError, RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError
+)  # fmt: skip
 
 
 class RunFolder:
@@ -41,14 +48,15 @@ class RunFolder:
         """Write what is run: config, data hashes, commit and versions.
 
         Raises:
-            MerlError: A run that goes on was begun with another config or other data.
+            MerlError: A run that goes on was begun with another config or other data, or its file
+                is damaged.
         """
         path = self.path / RUN
         content = json.loads(json.dumps(content))
         if path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = read_json(path, "run")
             for key, value in content.items():
-                if before.get(key) != value:
+                if not isinstance(before, dict) or before.get(key) != value:
                     msg = f"{path}: the run was begun with another {key}; it cannot go on with this"
                     raise MerlError(msg)
             return
@@ -82,10 +90,24 @@ class RunFolder:
             return None
         try:
             state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError) as error:
-            msg = f"{path}: the state cannot be read ({str(error).splitlines()[0]})"
+        except _UNREADABLE as error:
+            msg = f"{path}: the state cannot be read, it is damaged or no state"
             raise MerlError(msg) from error
         return state
+
+    @contextmanager
+    def taking_up_state(self) -> Iterator[None]:
+        """Turn what does not fit this training in its state into an error that names the file.
+
+        Raises:
+            MerlError: The state is another training's.
+        """
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            msg = f"{self.path / STATE}: not the state of this training ({reason})"
+            raise MerlError(msg) from error
 
     def drop_metrics_after(self, step: int) -> None:
         """Forget rows of steps that are trained again."""

@@ -91,11 +91,12 @@ def test_a_calibrated_checkpoint_answers_with_probabilities_for_that_prompt_alon
     assert scores[1].probability is None
 
 
+@pytest.mark.parametrize("name", ["test", "Test", " TEST"])
 def test_test_data_calibrate_nothing(
-    simulated: Path, tiny_checkpoint: Path, tmp_path: Path
+    simulated: Path, tiny_checkpoint: Path, tmp_path: Path, name: str
 ) -> None:
     manifest = tmp_path / "m.csv"
-    manifest.write_text((simulated / "m.csv").read_text().replace(",val", ",test"))
+    manifest.write_text((simulated / "m.csv").read_text().replace(",val", f",{name}"))
     result = CliRunner().invoke(
         app,
         ["calibrate", str(manifest), "--root", str(simulated), "--name", "x",

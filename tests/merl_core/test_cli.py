@@ -316,6 +316,20 @@ def test_each_measurement_names_the_column_or_file_that_is_missing(
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["evaluate", "calibrate", "probe"])
+def test_each_measurement_says_which_columns_it_takes_for_no_class(
+    tiny_checkpoint: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "m.csv").write_text("path,split,a,b\nx.hea,val,1,yes\n")
+    extra = {
+        "evaluate": [],
+        "calibrate": ["--name", "x", "-o", tmp_path / "c"],
+        "probe": ["--features", tmp_path / "f"],
+    }[command]
+    result = run(command, tmp_path / "m.csv", "--checkpoint", tiny_checkpoint, *extra)
+    assert "columns without 0/1 values are ignored: b" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["evaluate", "calibrate", "probe", "embed", "bulk"])
 def test_each_measurement_names_the_file_of_a_damaged_checkpoint(
     simulated: Path, tiny_checkpoint: Path, tmp_path: Path, command: str

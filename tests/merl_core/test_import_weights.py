@@ -1,3 +1,5 @@
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,8 @@ from merl_core.engine import Engine
 from merl_core.errors import CheckpointError
 from merl_core.import_weights import import_weights
 from merl_core.model import MerlModel, paper_config, paper_encoder_config
+
+from .test_model import draws, formula
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +37,9 @@ def test_a_released_model_becomes_a_checkpoint(
     checkpoint = load_checkpoint(tmp_path / "out")
     assert checkpoint.config.model.signal.normalization == "merl_minmax"
     assert checkpoint.config.model.signal.leads[4:6] == ("aVF", "aVL")
-    expected = released["ecg_encoder.layer1.0.conv1.weight"]
-    found = checkpoint.model.state_dict()["ecg_encoder.layer1.0.conv1.weight"]
-    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    kept = {k: t for k, t in checkpoint.model.state_dict().items() if k != "logit_scale"}
+    for key, tensor in kept.items():
+        assert torch.equal(tensor, released[key]), key
 
 
 def test_a_missing_tensor_is_named(released: dict[str, torch.Tensor], tmp_path: Path) -> None:
@@ -109,3 +113,65 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.pth").write_text("hello")
     with pytest.raises(CheckpointError, match=r"a.pth"):
         import_weights(tmp_path / "a.pth", tmp_path / "out", "x")
+
+
+CONV = "ecg_encoder.layer1.0.conv1.weight"
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        (CONV, lambda t: t * torch.nan, "conv1.weight' holds values that are not finite"),
+        (CONV, lambda t: t.int(), r"conv1.weight' is torch.int32 \(.*\), expected torch.float32"),
+        (CONV, lambda t: t.to(torch.complex64), "is torch.complex64"),
+        (CONV, lambda t: t.to_sparse(), "torch.sparse_coo"),
+        (CONV, lambda t: t.to("meta"), "expected torch.float32"),
+        ("ecg_encoder.bn1.running_var", lambda t: -t, "running_var' holds negative variances"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+def test_a_tensor_of_another_kind_or_without_sense_is_named(
+    released: dict[str, torch.Tensor],
+    tmp_path: Path,
+    key: str,
+    change: Callable[[torch.Tensor], torch.Tensor],
+    message: str,
+) -> None:
+    torch.save({**released, key: change(released[key])}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=message):
+        import_weights(tmp_path / "a.pth", tmp_path / "out", "x")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_wraps_a_model_is_taken_off_and_a_name_given_twice_is_refused(
+    released: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    wrapped = {f"_orig_mod.module.{key}": tensor for key, tensor in released.items()}
+    torch.save({"model_state_dict": wrapped}, tmp_path / "a.pth")
+    assert import_weights(tmp_path / "a.pth", tmp_path / "out", "x")["encoder"] == "resnet18"
+    torch.save({**released, "module.downconv.bias": torch.zeros(256)}, tmp_path / "b.pth")
+    with pytest.raises(CheckpointError, match=r"'downconv.bias' is there twice"):
+        import_weights(tmp_path / "b.pth", tmp_path / "out", "x")
+
+
+def test_a_changed_byte_is_found(released: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    torch.save(released, tmp_path / "a.pth")
+    content = bytearray((tmp_path / "a.pth").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a.pth: damaged: the checksum of its part"):
+        import_weights(tmp_path / "a.pth", tmp_path / "out", "x")
+
+
+def test_an_imported_model_gives_the_reference_features(shared: Path, tmp_path: Path) -> None:
+    golden = json.loads((shared / "golden" / "merl_reference.json").read_text())
+    reference = golden["models"]["resnet18"]
+    tensors = {key: formula(key, tuple(shape)) for key, shape in reference["keys"].items()}
+    torch.save(tensors, tmp_path / "resnet18_ckpt.pth")
+    import_weights(tmp_path / "resnet18_ckpt.pth", tmp_path / "out", "x")
+    model = load_checkpoint(tmp_path / "out").model
+    assert isinstance(model, MerlModel)
+    with torch.inference_mode():
+        _, found = model.project_ecg(draws(7, (3, 12, 5000)))
+    expected = torch.tensor(reference["ecg_embedding"])
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

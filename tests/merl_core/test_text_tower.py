@@ -5,7 +5,12 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from merl_core.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from merl_core.checkpoint import (
+    CheckpointConfig,
+    load_checkpoint,
+    save_checkpoint,
+    write_calibration,
+)
 from merl_core.encoders.hub_text import HubTextEncoder
 from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import Engine
@@ -123,6 +128,8 @@ def test_trained_layers_travel_with_the_checkpoint(hub_folder: Path, tmp_path: P
     plain = load_text_encoder(config.text).embed(["left block"])
     assert np.abs(adapted - plain).max() > 0.05
     assert Engine(loaded, "cpu").encode_text(["left block"]).shape == (1, 8)
+    write_calibration(loaded, {}, tmp_path / "calibrated")
+    assert load_checkpoint(tmp_path / "calibrated").text_delta.keys() == loaded.text_delta.keys()
     (tmp_path / "c" / "text_delta.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"text_delta\.safetensors' cannot be read"):
         load_checkpoint(tmp_path / "c")

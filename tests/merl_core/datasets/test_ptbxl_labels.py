@@ -32,10 +32,19 @@ def test_a_set_of_another_name_is_refused(tmp_path: Path) -> None:
         load_ptbxl_labels(tmp_path, "ptbxl_axis")
 
 
-def test_a_broken_row_is_named_by_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("1,2.0,1,{oops,,a", r"line 2: scp_codes '\{oops' is not a dictionary"),
+        ("1,2.0,1,5,,a", "line 2: scp_codes '5' is not a dictionary"),
+        ("1,2.0,x,{'SR': 0.0},,a", "line 2: strat_fold 'x', expected 1 to 10"),
+        ("1,2.0,11,{'SR': 0.0},,a", "line 2: strat_fold '11', expected 1 to 10"),
+    ],
+)
+def test_a_broken_row_is_named_by_line(tmp_path: Path, cells: str, message: str) -> None:
     (tmp_path / "ptbxl_database.csv").write_text(
-        "ecg_id,patient_id,strat_fold,scp_codes,report,filename_hr\n1,2.0,1,{oops,,a\n"
+        f"ecg_id,patient_id,strat_fold,scp_codes,report,filename_hr\n{cells}\n"
     )
     (tmp_path / "scp_statements.csv").write_text(",diagnostic,form,rhythm\nSR,,,1\n")
-    with pytest.raises(MerlError, match=r"ptbxl_database.csv, line 2: scp_codes '\{oops'"):
+    with pytest.raises(MerlError, match=f"ptbxl_database.csv, {message}"):
         load_ptbxl_labels(tmp_path, "ptbxl_rhythm")

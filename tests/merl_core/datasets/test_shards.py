@@ -77,6 +77,7 @@ def test_an_interrupted_preparation_goes_on(
     (tmp_path / "manifest.json").unlink()
     (tmp_path / "shard-00001.json").unlink()
     (tmp_path / "shard-00002.i16").write_bytes(b"cut off")
+    (tmp_path / "shard-00002.json").write_text("{")
     kept = (tmp_path / "shard-00000.i16").stat().st_mtime_ns
     again = write_shards(data, mimic_folder, tmp_path, RAW, shard_size=2)
     assert again == whole
@@ -141,6 +142,11 @@ def test_another_rate_is_resampled_where_that_is_asked_for(
         (lambda f: (f / "shard-00000.i16").write_bytes(b"x"), "has 1 bytes, expected"),
         (lambda f: (f / "records.parquet").write_bytes(b"x"), "records.parquet: cannot be read"),
         (lambda f: (f / "manifest.json").write_text("{}"), "format version None"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "format version None"),
+        (
+            lambda f: (f / "manifest.json").write_text('{"format_version": 1}'),
+            "field 'layout' is missing",
+        ),
     ],
 )
 def test_a_damaged_folder_is_named(

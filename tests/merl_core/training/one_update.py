@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 
 from merl_core.datasets.prepared import PreparedSet
 from merl_core.training.config import PairConfig
@@ -43,13 +42,9 @@ def update(config: PairConfig, folder: Path, result: Path, group: Group) -> None
         if training.step == 1:
             gradients = {n: p.grad.clone() for n, p in training.model.named_parameters()
                          if p.grad is not None}  # fmt: skip
-            first = {name: value.clone() for name, value in losses.items()}
+            first = {name: torch.tensor(group.mean(value)) for name, value in losses.items()}
         if training.step == 3:
             break
-    for value in first.values():
-        if group.size > 1:
-            dist.all_reduce(value)
-            value /= group.size
     if group.is_first:
         state = training.model.state_dict()
         torch.save({"losses": first, "gradients": gradients, "state": state}, result)

@@ -1,6 +1,8 @@
 import hashlib
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from merl_core.training.run_folder import RunFolder
 from merl_core.training.validation import retrieval
 
 ROOT = Path(__file__).parents[3]
+SIMULATED = str(ROOT / "merl_core" / "configs" / "merl-sim.yaml")
 
 
 def weights_of(run: Path) -> str:
@@ -156,6 +159,35 @@ def test_a_run_is_neither_overwritten_nor_resumed_by_another_recipe(
         train_pairs(other, prepared, unbroken, resume=True)
 
 
+def another_state() -> bytes:
+    stream = io.BytesIO()
+    torch.save({"step": 1}, stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("state.pt", b"hello", "state.pt: the state cannot be read"),
+        ("state.pt", b"", "state.pt: the state cannot be read"),
+        ("state.pt", another_state(), "state.pt: not the state of this training"),
+        ("run.json", b"{", "run.json' is not JSON"),
+        ("run.json", b"[]", "begun with another recipe"),
+    ],
+)
+def test_a_damaged_run_is_not_gone_on_with(
+    unbroken: Path, prepared: Path, recipe: PairConfig, tmp_path: Path, file: str, content: bytes,
+    message: str,
+) -> None:  # fmt: skip
+    run = tmp_path / "tiny"
+    shutil.copytree(unbroken, run)
+    metrics = (run / "metrics.jsonl").read_bytes()
+    (run / file).write_bytes(content)
+    with pytest.raises(MerlError, match=message):
+        train_pairs(recipe, prepared, run, resume=True)
+    assert (run / "metrics.jsonl").read_bytes() == metrics
+
+
 def test_nothing_to_resume_is_said(prepared: Path, recipe: PairConfig, tmp_path: Path) -> None:
     with pytest.raises(MerlError, match="no run to resume"):
         train_pairs(recipe, prepared, tmp_path / "none", resume=True)
@@ -257,6 +289,9 @@ def test_data_that_do_not_fit_fail_with_one_line(
         (["{recipe}"], "name their folder with --data"),
         (["{recipe}", "--data", "nowhere"], "nowhere: no manifest.json: not a prepared data set"),
         (["{recipe}", "--data", "{data}", "--device", "cuda"], "device 'cuda' is not there"),
+        (["{recipe}", "--data", "{data}", "--device", "gpu"], "expected auto, cpu or cuda"),
+        ([SIMULATED, "--device", "cuda"], "trains by statements, on the processor: --device"),
+        ([SIMULATED, "--tensorboard"], "--tensorboard is for pairs"),
     ],
 )
 def test_the_command_fails_with_one_line(
