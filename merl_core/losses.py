@@ -51,19 +51,3 @@ def statement_loss(logits: Tensor, targets: Tensor, positive_weight: Tensor) -> 
         logits, targets.nan_to_num(), pos_weight=positive_weight, reduction="none"
     )
     return (loss * known).sum() / known.sum().clamp_min(1)
-
-
-def balanced_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the sigmoid loss with shown and absent weighing the same in every statement.
-
-    Args:
-        logits: Shape (B, M), M texts.
-        targets: Shape (B, M); 1, 0 or NaN for unknown. A text that all ECGs of the batch show, or
-            none, does not count.
-    """
-    shown, absent = (targets == 1).float(), (targets == 0).float()
-    n_shown, n_absent = shown.sum(dim=0), absent.sum(dim=0)
-    of_shown = (F.softplus(-logits) * shown).sum(dim=0) / n_shown.clamp_min(1)
-    of_absent = (F.softplus(logits) * absent).sum(dim=0) / n_absent.clamp_min(1)
-    counts = ((n_shown > 0) & (n_absent > 0)).float()
-    return ((of_shown + of_absent) / 2 * counts).sum() / counts.sum().clamp_min(1)

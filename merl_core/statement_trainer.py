@@ -16,7 +16,7 @@ from merl_core.checkpoint import load_checkpoint
 from merl_core.corpus import Corpus
 from merl_core.ensemble import members_of
 from merl_core.errors import MerlError
-from merl_core.losses import balanced_loss, clip_loss, statement_loss
+from merl_core.losses import clip_loss, statement_loss
 from merl_core.model import MerlModel
 from merl_core.targets import rarity_weights
 from merl_core.train_config import TrainConfig
@@ -43,8 +43,6 @@ class StatementTrainer:
             self.model.standardize_texts(corpus.text_vectors)
         n_concepts = len(corpus.vocabulary)
         self.prior = nn.Parameter(torch.full((n_concepts,), -2.0))
-        self.balanced_prior = nn.Parameter(torch.zeros(n_concepts))
-        self.balanced_scale = nn.Parameter(torch.tensor(config.initial_logit_scale))
         self.measure = nn.Linear(config.model.embed_dim, n_measurements())
         self.concept = nn.Linear(config.model.embed_dim, n_concepts)
         nn.init.constant_(self.concept.bias, -2.0)
@@ -64,7 +62,7 @@ class StatementTrainer:
         return [
             {"params": decayed, "weight_decay": self.config.weight_decay},
             {
-                "params": [*plain, *self._scalars().values(), *self.measure.parameters()],
+                "params": [*plain, self.prior, *self.measure.parameters()],
                 "weight_decay": 0.0,
             },
             {"params": list(self.concept.parameters()), "weight_decay": self.config.weight_decay},
@@ -94,17 +92,11 @@ class StatementTrainer:
         pooled, projected = pooled.float(), projected.float()
         ecg_features = F.normalize(projected, dim=-1)
         columns, text_features = self._draw_texts()
-        alike = ecg_features @ text_features.T
-        logits = self.model.logit_scale * alike + self.prior[columns]
+        logits = self.model.logit_scale * ecg_features @ text_features.T + self.prior[columns]
         smooth = config.label_smoothing
         soft = targets[:, columns] * (1 - 2 * smooth) + smooth
         loss = statement_loss(logits, soft, self.positive_weight[columns])
         parts = {"statement": float(loss.detach())}
-        if config.balance_weight:
-            even = self.balanced_scale * alike + self.balanced_prior[columns]
-            balance = balanced_loss(even, targets[:, columns])
-            loss = loss + config.balance_weight * balance
-            parts["balance"] = float(balance.detach())
         if config.concept_weight:
             direct = self.concept(F.relu(projected))[:, columns]
             concept = statement_loss(direct, soft, self.positive_weight[columns])
@@ -175,7 +167,7 @@ class StatementTrainer:
         """Return all that the updates to come depend on."""
         return {
             "modules": {name: part.state_dict() for name, part in self._modules().items()},
-            **{name: scalar.detach() for name, scalar in self._scalars().items()},
+            "prior": self.prior.detach(),
             "optimizer": self.optimizer.state_dict(),
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
@@ -187,19 +179,11 @@ class StatementTrainer:
         for name, part in self._modules().items():
             part.load_state_dict(state["modules"][name])
         with torch.no_grad():
-            for name, scalar in self._scalars().items():
-                scalar.copy_(state[name])
+            self.prior.copy_(state["prior"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rng.bit_generator.state = json.loads(state["rng"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["torch_rng"])
-
-    def _scalars(self) -> dict[str, nn.Parameter]:
-        return {
-            "prior": self.prior,
-            "balanced_prior": self.balanced_prior,
-            "balanced_scale": self.balanced_scale,
-        }
 
     def _modules(self) -> dict[str, nn.Module]:
         return {

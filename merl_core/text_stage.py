@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from merl_core.losses import balanced_loss, statement_loss
+from merl_core.losses import statement_loss
 from merl_core.model import MerlModel
 from merl_core.targets import Targets, Vocabulary, rarity_weights
 from merl_core.training.schedule import warm_cosine
@@ -115,6 +115,22 @@ def shows_all(targets: Tensor, says: Tensor) -> Tensor:
     out[shown == wanted.sum(dim=1)] = 1.0
     out[absent > 0] = 0.0
     return out
+
+
+def balanced_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the sigmoid loss with shown and absent weighing the same in every statement.
+
+    Args:
+        logits: Shape (B, M), M texts.
+        targets: Shape (B, M); 1, 0 or NaN for unknown. A text that all ECGs of the batch show, or
+            none, does not count.
+    """
+    shown, absent = (targets == 1).float(), (targets == 0).float()
+    n_shown, n_absent = shown.sum(dim=0), absent.sum(dim=0)
+    of_shown = (F.softplus(-logits) * shown).sum(dim=0) / n_shown.clamp_min(1)
+    of_absent = (F.softplus(logits) * absent).sum(dim=0) / n_absent.clamp_min(1)
+    counts = ((n_shown > 0) & (n_absent > 0)).float()
+    return ((of_shown + of_absent) / 2 * counts).sum() / counts.sum().clamp_min(1)
 
 
 def related(vocabulary: Vocabulary) -> Tensor:

@@ -54,9 +54,6 @@ class TrainConfig(BaseModel):
     concept_weight: float = 0.0
     """Of a classification of the concepts without their texts, which helps the ECG encoder while
     the text projection learns; its head is thrown away."""
-    balance_weight: float = 0.0
-    """Of a loss in which the ECGs that show a concept weigh as much as those that do not: the texts
-    of rare concepts learn little otherwise."""
     uma_weight: float = 0.0
     """Of the paper's contrast between two views of an ECG feature."""
     label_smoothing: float = 0.02

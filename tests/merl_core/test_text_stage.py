@@ -13,6 +13,7 @@ from merl_core.text_stage import (
     Reports,
     TextStage,
     adapt_texts,
+    balanced_loss,
     encode_source,
     related,
     shows_all,
@@ -28,6 +29,13 @@ def test_an_ecg_shows_a_report_if_it_shows_all_that_it_says() -> None:
     says = torch.tensor([[True, True, False], [True, False, False], [False, True, True]])
     expected = torch.tensor([[1, 1, 0], [0, 1, 0], [nan, 1, nan], [nan, nan, nan]])
     torch.testing.assert_close(shows_all(targets, says), expected, equal_nan=True)
+
+
+def test_shown_and_absent_weigh_the_same_in_the_balanced_loss() -> None:
+    logits = torch.tensor([[2.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [5.0, 1.0]])
+    targets = torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 1.0], [float("nan"), 1.0]])
+    expected = (F.softplus(torch.tensor(-2.0)) + F.softplus(torch.tensor(-1.0))) / 2
+    torch.testing.assert_close(balanced_loss(logits, targets), expected)
 
 
 def test_concepts_are_related_to_their_ancestors_alone() -> None:

@@ -31,7 +31,6 @@ RECIPE = TrainConfig(
     n_steps=6,
     warmup_steps=2,
     concept_weight=1.0,
-    balance_weight=0.2,
     uma_weight=0.5,
     validate_every=1,
     save_every=2,
