@@ -3,13 +3,14 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from merl_core.datasets.checksums import SUMS, compare, read_checksums
-from merl_core.datasets.headers import Header, read_headers
+from merl_core.datasets.headers import Header, read_header
 from merl_core.datasets.manifest import Manifest
 from merl_core.errors import InvalidRecordError, MerlError
 from merl_core.preprocess import prepare
@@ -37,7 +38,8 @@ def check_records(
         on_progress: Called with signals done and signals to do.
 
     Returns:
-        Counts by kind, and `problems`: one line each, empty for a sound copy.
+        Counts by kind, up to 20 names of what is wrong in each way, and `problems`: one line
+        each, empty for a sound copy.
     """
     absent = [path for path in manifest.paths if not (root / path).is_file()]
     there = [i for i, path in enumerate(manifest.paths) if (root / path).is_file()]
@@ -47,16 +49,21 @@ def check_records(
         "splits": dict(Counter(manifest.splits)),
         "patients_in_several_splits": patient_overlap(manifest),
         "repeated_recordings": repeated(manifest.record_ids or manifest.paths),
-        "absent_files": absent[:_SHOWN],
-        "n_absent_files": len(absent),
+        "absent_files": absent,
         "notices": list(manifest.notices),
     }
-    headed = [root / manifest.paths[i] for i in there if manifest.paths[i].endswith(".hea")]
-    report |= _describe_headers(read_headers(headed), headed)
+    report |= _describe_headers([root / manifest.paths[i] for i in there], root)
     rows = there if sample is None else _spread(there, sample)
     report["signals"] = _check_signals([manifest.paths[i] for i in rows], root, on_progress)
     report["problems"] = _problems(report)
-    return report
+    return {name: _first(value) for name, value in report.items()}
+
+
+def _first(value: Any) -> Any:
+    """Return a list of names cut to what is shown, and anything else as it is."""
+    if isinstance(value, dict):
+        return {name: _first(one) for name, one in value.items()}
+    return value[:_SHOWN] if isinstance(value, list) else value
 
 
 def patient_overlap(manifest: Manifest) -> list[str]:
@@ -74,26 +81,44 @@ def repeated(names: Sequence[str]) -> list[str]:
     return sorted(name for name, n in Counter(names).items() if n > 1)
 
 
-def _describe_headers(headers: list[Header], paths: list[Path]) -> dict[str, Any]:
-    lacking = []
-    missing_signals = []
-    odd_units = []
-    for header, path in zip(headers, paths, strict=True):
+def _describe_headers(paths: list[Path], root: Path) -> dict[str, Any]:
+    headers: list[Header] = []
+    broken: list[str] = []
+    lacking: list[str] = []
+    missing_signals: list[str] = []
+    odd_units: list[str] = []
+    paths = [path for path in paths if path.suffix == ".hea"]
+    with ThreadPoolExecutor(_N_THREADS) as pool:
+        found = list(pool.map(_header_of, paths))
+    for path, header in zip(paths, found, strict=True):
+        name = path.relative_to(root).as_posix()
+        if header is None:
+            broken.append(name)
+            continue
+        headers.append(header)
         if not set(STANDARD_LEADS) <= set(header.leads):
-            lacking.append(path.name)
-        if not all((path.parent / name).is_file() for name in header.files):
-            missing_signals.append(path.name)
+            lacking.append(name)
+        if not all((path.parent / file).is_file() for file in header.files):
+            missing_signals.append(name)
         if not {unit.lower() for unit in header.units} <= _UNITS:
-            odd_units.append(path.name)
+            odd_units.append(name)
     return {
         "fs": _counts(f"{header.fs:g}" for header in headers),
         "duration_s": _counts(f"{header.sig_len / header.fs:g}" for header in headers),
         "lead_orders": _counts(" ".join(header.leads) for header in headers),
         "units": _counts(" ".join(sorted(set(header.units))) for header in headers),
-        "without_twelve_leads": lacking[:_SHOWN],
-        "without_signal_file": missing_signals[:_SHOWN],
-        "without_known_unit": odd_units[:_SHOWN],
+        "broken_headers": broken,
+        "without_twelve_leads": lacking,
+        "without_signal_file": missing_signals,
+        "without_known_unit": odd_units,
     }
+
+
+def _header_of(path: Path) -> Header | None:
+    try:
+        return read_header(path)
+    except InvalidRecordError:
+        return None
 
 
 def _counts(values: Any) -> dict[str, int]:
@@ -124,9 +149,9 @@ def _check_signals(paths: list[str], root: Path, on_progress: Progress | None) -
     return {
         "n_read": len(paths),
         "n_unusable": len(unusable),
-        "unusable": unusable[:_SHOWN],
+        "unusable": unusable,
         "warnings": dict(warnings),
-        "identical": [same for same in by_signal.values() if len(same) > 1][:_SHOWN],
+        "identical": [same for same in by_signal.values() if len(same) > 1],
     }
 
 
@@ -136,6 +161,7 @@ def _problems(report: dict[str, Any]) -> list[str]:
         ("absent_files", "files are absent, the first"),
         ("patients_in_several_splits", "patients are in several splits, the first"),
         ("repeated_recordings", "recordings are named twice, the first"),
+        ("broken_headers", "headers are broken, the first"),
         ("without_twelve_leads", "recordings lack a standard lead, the first"),
         ("without_signal_file", "headers name a signal file that is absent, the first"),
         ("without_known_unit", "recordings have a unit that is no voltage, the first"),

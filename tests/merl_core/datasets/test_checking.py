@@ -50,10 +50,22 @@ def test_what_is_wrong_is_named(
     report = check_records(data, folder)
     problems = "\n".join(report["problems"])
     assert f"1 files are absent, the first: {data.paths[0]}" in problems
-    assert f"signal file that is absent, the first: {stems[1].name}.hea" in problems
+    assert f"signal file that is absent, the first: {data.paths[1]}" in problems
     reasons = [item["reason"] for item in report["signals"]["unusable"]]
     assert "lead 'aVR' has no values for 1.60 s from sample 100" in reasons[1]
     assert "1 signals occur twice" in problems
+
+
+def test_all_that_is_wrong_is_counted_though_few_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "b.hea").write_text("no header")
+    paths = [*(f"{i}.hea" for i in range(30)), "b.hea"]
+    (tmp_path / "m.csv").write_text("\n".join(["path", *paths]) + "\n")
+    report = check_records(read_manifest(tmp_path / "m.csv"), tmp_path)
+    assert report["problems"][:2] == [
+        "30 files are absent, the first: 0.hea",
+        "1 headers are broken, the first: b.hea",
+    ]
+    assert len(report["absent_files"]) == 20
 
 
 def test_checksums_of_a_copy_are_compared(tmp_path: Path, mimic_builder: Builder) -> None:
