@@ -16,6 +16,7 @@ from merl_core.records import DeviceReport, Record, RecordWarning, canonical_lea
 
 MAX_VALUES = 32_000_000
 """Samples over all leads: 90 minutes of 12 leads at 500 Hz, a day of three at 120 Hz."""
+MAX_SIGNALS = 500
 MAX_VALUES_PER_BYTE = 20
 """Of a compressed file. ECGs reach 2; only flat signals, or bombs, more than 20."""
 _ALWAYS_READ = 1_000_000
@@ -122,6 +123,17 @@ def check_count(n_values: int, packed_bytes: int | None = None) -> None:
         raise InvalidRecordError(msg, code="too_large")
 
 
+def check_signals(n_signals: int) -> None:
+    """Refuse a recording of more signals than any device has.
+
+    Raises:
+        InvalidRecordError: `too_large`.
+    """
+    if n_signals > MAX_SIGNALS:
+        msg = f"the recording holds {n_signals} signals; up to {MAX_SIGNALS} are read"
+        raise InvalidRecordError(msg, code="too_large")
+
+
 def assemble(
     signal: NDArray[Any],
     leads: Sequence[str],
@@ -154,6 +166,7 @@ def assemble(
         msg = f"the file holds no ECG samples (shape {signal.shape})"
         raise InvalidRecordError(msg)
     check_count(signal.size)
+    check_signals(len(signal))
     if not (np.isfinite(fs) and MIN_FS <= fs <= MAX_FS):
         msg = f"a sampling rate of {fs!r} Hz is outside of {MIN_FS:g} to {MAX_FS:g} Hz"
         raise InvalidRecordError(msg)

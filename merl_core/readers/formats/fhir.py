@@ -22,6 +22,7 @@ from merl_core.readers.assembly import (
     age_at,
     assemble,
     check_count,
+    check_signals,
     clean_statements,
     millivolts_per,
 )
@@ -63,6 +64,7 @@ def _read(part: Part) -> Record:
             if values is None:
                 units.append(f"{name}: {_unit(sampled)!r}")
                 continue
+            check_signals(len(leads) + 1)
             if not _unit(sampled):
                 bare.append(name)
             if name in leads:

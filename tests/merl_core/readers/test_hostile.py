@@ -54,6 +54,10 @@ HOSTILE: dict[str, tuple[Callable[[], dict[str, bytes]], str]] = {
     "one endless row": (lambda: {"a.csv": b"1," * 15_000_000}, "unknown_format"),
     "a table of columns": (
         lambda: {"a.csv": b"\n".join([b",".join([b"1"] * 20_000)] * 100)}, "unknown_leads"),
+    "a hundred thousand signals": (
+        lambda: {"a.json": b'{"resourceType":"Observation","component":[' + b",".join(
+            [b'{"valueSampledData":{"origin":{"value":0,"unit":"mV"},"period":2,"data":"1 2"}}']
+            * 100_000) + b"]}"}, "too_large"),
     "blanks for samples": (
         lambda: {"a.xml": b"<CardiologyXML><StripData><SampleRate>500</SampleRate><Resolution>5"
                  b"</Resolution><WaveformData>x" + b" " * 500_000 + b"x</WaveformData></StripData>"
