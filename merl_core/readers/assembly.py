@@ -32,6 +32,7 @@ PLAUSIBLE_SPAN_MV = (0.15, 8.0)
 """Median over leads of the range that holds 99 % of a lead's samples: 0.41 to 3.9 in 300 records
 of PTB-XL."""
 
+_NUMBERED_LIMB = re.compile(r"(?:LEAD|L)?[ _-]?([123])")
 _IEC_CHEST = ("C1", "C2", "C3", "C4", "C5", "C6")
 _MILLIVOLTS = {"mv": 1.0, "millivolt": 1.0, "uv": 1e-3, "microvolt": 1e-3, "v": 1e3, "volt": 1e3}
 _MILLIVOLTS |= {"nv": 1e-6, "nanovolt": 1e-6, "mcv": 1e-3}
@@ -241,15 +242,24 @@ def _without_infinities(signal: NDArray[np.float32], findings: Findings) -> NDAr
 
 
 def chest_leads(names: Sequence[str], findings: Findings) -> list[str]:
-    """Return the names, `C1` to `C6` beside limb leads as the chest leads V1 to V6 (IEC 60601)."""
+    """Return the names with those read as leads that only the others tell.
+
+    `C1` to `C6` beside limb leads are the chest leads V1 to V6 (IEC 60601); `1`, `2` and `3`, with
+    or without `Lead` or `L` before them, are the limb leads beside aVF and V1.
+    """
     canonical = [canonical_lead(name).upper() for name in names]
-    if not {"I", "II", *_IEC_CHEST} <= set(canonical) or "V1" in canonical:
-        return list(names)
-    findings.warn("leads_assumed", "C1 to C6 beside I and II read as V1 to V6")
-    return [
-        f"V{lead[1]}" if lead in _IEC_CHEST else name
-        for lead, name in zip(canonical, names, strict=True)
-    ]
+    known = set(canonical)
+    if {"I", "II", *_IEC_CHEST} <= known and "V1" not in known:
+        findings.warn("leads_assumed", "C1 to C6 beside I and II read as V1 to V6")
+        renamed = {lead: f"V{lead[1]}" for lead in _IEC_CHEST}
+        return [renamed.get(lead, name) for lead, name in zip(canonical, names, strict=True)]
+    limbs = [_NUMBERED_LIMB.fullmatch(lead) for lead in canonical]
+    if {"AVF", "V1"} <= known and not {"I", "II"} & known and sum(map(bool, limbs)) in (2, 3):
+        findings.warn("leads_assumed", "1, 2 and 3 beside aVF and V1 read as I, II and III")
+        return [
+            "I" * int(limb[1]) if limb else name for limb, name in zip(limbs, names, strict=True)
+        ]
+    return list(names)
 
 
 def _unique_leads(

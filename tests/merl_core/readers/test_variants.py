@@ -115,6 +115,13 @@ def test_chest_leads_may_be_named_as_electrodes() -> None:
     assert "leads_assumed" in codes(record)
 
 
+@pytest.mark.parametrize("spelling", ["{}", "Lead {}", "lead_{}", "L{}"])
+def test_limb_leads_may_be_numbered(spelling: str) -> None:
+    record = read(table([spelling.format(i) for i in (1, 2, 3)] + list(LEADS[3:]), MV))
+    assert_same(record)
+    assert "leads_assumed" in codes(record)
+
+
 def test_electrodes_of_an_eeg_are_no_chest_leads() -> None:
     record = read("# fs: 250\n" + table(["I", "II", "C3", "C4"], MV[:4]))
     assert "V3" not in record.leads
