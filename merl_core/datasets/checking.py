@@ -3,14 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from merl_core.datasets.checksums import SUMS, compare, read_checksums
-from merl_core.datasets.headers import Header, read_header
+from merl_core.datasets.headers import Header, read_headers
 from merl_core.datasets.manifest import Manifest
 from merl_core.errors import InvalidRecordError, MerlError
 from merl_core.preprocess import prepare
@@ -88,9 +87,7 @@ def _describe_headers(paths: list[Path], root: Path) -> dict[str, Any]:
     missing_signals: list[str] = []
     odd_units: list[str] = []
     paths = [path for path in paths if path.suffix == ".hea"]
-    with ThreadPoolExecutor(_N_THREADS) as pool:
-        found = list(pool.map(_header_of, paths))
-    for path, header in zip(paths, found, strict=True):
+    for path, header in zip(paths, read_headers(paths), strict=True):
         name = path.relative_to(root).as_posix()
         if header is None:
             broken.append(name)
@@ -112,13 +109,6 @@ def _describe_headers(paths: list[Path], root: Path) -> dict[str, Any]:
         "without_signal_file": missing_signals,
         "without_known_unit": odd_units,
     }
-
-
-def _header_of(path: Path) -> Header | None:
-    try:
-        return read_header(path)
-    except InvalidRecordError:
-        return None
 
 
 def _counts(values: Any) -> dict[str, int]:

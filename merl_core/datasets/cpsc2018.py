@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_sources.label_sets import label_set
-from merl_core.datasets.headers import read_headers
+from merl_core.datasets.headers import broken_notice, read_headers
 from merl_core.datasets.manifest import Manifest, read_table, split_by_patient
 from merl_core.errors import MerlError
 
@@ -46,16 +46,19 @@ def load_cpsc2018(folder: Path) -> Manifest:
         MerlError: The folder holds no recording, or a row names an unknown class.
     """
     paths = index_recordings(folder)
+    broken: list[str] = []
     if (folder / REFERENCE).is_file():
         codes = _read_reference(folder / REFERENCE)
     else:
         headers = read_headers([folder / path for path in paths.values()])
+        broken = [name for name, header in zip(paths, headers, strict=True) if header is None]
         codes = {
             name: {CODE_OF_SNOMED[dx] for dx in header.diagnoses if dx in CODE_OF_SNOMED}
             for name, header in zip(paths, headers, strict=True)
+            if header is not None
         }
     names = sorted(name for name in paths if codes.get(name))
-    n_left_out = len(paths) - len(names)
+    n_left_out = len(paths) - len(names) - len(broken)
     notice = f"{n_left_out} recordings without any of the nine classes are left out"
     return Manifest(
         paths=tuple(paths[name] for name in names),
@@ -65,7 +68,7 @@ def load_cpsc2018(folder: Path) -> Manifest:
         label_set="cpsc2018",
         record_ids=tuple(names),
         splits=split_by_patient(names, _SHARES, "cpsc2018"),
-        notices=(notice,) if n_left_out else (),
+        notices=((notice,) if n_left_out else ()) + broken_notice(broken),
     )
 
 

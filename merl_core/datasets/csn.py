@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_sources.label_sets import label_set
-from merl_core.datasets.headers import read_headers
+from merl_core.datasets.headers import broken_notice, read_headers
 from merl_core.datasets.manifest import Manifest, read_table, split_by_patient
 from merl_core.errors import MerlError
 
@@ -22,19 +22,27 @@ def load_csn(folder: Path) -> Manifest:
     """Return the recordings of a folder with exact labels, split by a hash of their names.
 
     Labels are the diagnoses of each header, turned into acronyms by the data set's own table.
-    Each recording is of another patient, as the data set says.
+    Each recording is of another patient, as the data set says. Recordings with a broken header,
+    two of those on PhysioNet (JS01052, JS23074), are left out and named in the notices.
 
     Source: Zheng et al. 2020, doi:10.13026/wgex-er52.
 
     Raises:
-        MerlError: The folder holds no recording, or the table of conditions is absent.
+        MerlError: The folder holds no recording with a sound header, or the table of conditions
+            is absent.
     """
     acronyms = read_conditions(folder / CONDITIONS)
     paths = sorted((folder / RECORDS).rglob("JS*.hea"))
     if not paths:
         msg = f"{folder}: no recording (WFDBRecords/01/010/JS00001.hea) below it"
         raise MerlError(msg)
-    headers = read_headers(paths)
+    found = list(zip(paths, read_headers(paths), strict=True))
+    broken = [path.stem for path, header in found if header is None]
+    read = [(path, header) for path, header in found if header is not None]
+    if not read:
+        msg = f"{folder}: the header of every recording is broken, the first: {paths[0].name}"
+        raise MerlError(msg)
+    paths, headers = [path for path, _ in read], [header for _, header in read]
     unknown = {dx for header in headers for dx in header.diagnoses} - acronyms.keys()
     names = [path.stem for path in paths]
     tokens = [{acronyms[dx] for dx in h.diagnoses if dx in acronyms} for h in headers]
@@ -47,7 +55,7 @@ def load_csn(folder: Path) -> Manifest:
         label_set="csn",
         record_ids=tuple(names),
         splits=split_by_patient(names, _SHARES, "csn"),
-        notices=(notice,) if unknown else (),
+        notices=((notice,) if unknown else ()) + broken_notice(broken),
     )
 
 

@@ -10,6 +10,7 @@ from merl_core.errors import InvalidRecordError
 from merl_core.records import canonical_lead
 
 _N_THREADS: Final = 8
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,28 @@ class Header:
     """Codes of the comment `Dx:`; SNOMED CT in the PhysioNet Challenge and in CSN."""
 
 
-def read_headers(paths: Sequence[Path]) -> list[Header]:
+def read_headers(paths: Sequence[Path]) -> list[Header | None]:
     """Return many headers, read by several threads, in the order of the paths.
 
-    Raises:
-        InvalidRecordError: See `read_header`.
+    None stands for one that is broken: CSN as published has two.
     """
     with ThreadPoolExecutor(_N_THREADS) as pool:
-        return list(pool.map(read_header, paths))
+        return list(pool.map(_header_or_none, paths))
+
+
+def broken_notice(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what a manifest says of recordings that are left out for their broken headers."""
+    if not names:
+        return ()
+    listed = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+    return (f"{len(names)} recordings with a broken header are left out: {listed}",)
+
+
+def _header_or_none(path: Path) -> Header | None:
+    try:
+        return read_header(path)
+    except InvalidRecordError:
+        return None
 
 
 def read_header(path: Path) -> Header:

@@ -55,6 +55,29 @@ def test_recordings_of_csn_are_read_from_their_mat_files(csn: Path) -> None:
     np.testing.assert_allclose(record.signal, SIGNAL, atol=0.0011)
 
 
+MERGED = "JS00002 12 500 500000/mV 16 0 15 31255 0 I\n"
+"""The first two lines of a header without the line break between them, as two of CSN have it."""
+
+
+def test_a_header_that_is_broken_where_it_is_published_leaves_its_recording_out(csn: Path) -> None:
+    path = csn / "WFDBRecords/01/010/JS00002.hea"
+    path.write_text(MERGED + "".join(path.read_text().splitlines(keepends=True)[2:]))
+    data = load_csn(csn)
+    assert data.record_ids == ("JS00001", "JS00004")
+    assert data.notices == ("1 recordings with a broken header are left out: JS00002",)
+    for one in csn.rglob("*.hea"):
+        one.write_text(MERGED)
+    with pytest.raises(MerlError, match="the header of every recording is broken"):
+        load_csn(csn)
+
+
+def test_a_broken_header_of_cpsc2018_leaves_its_recording_out(cpsc: Path) -> None:
+    (cpsc / "g1/A0001.hea").write_text(MERGED)
+    data = load_cpsc2018(cpsc)
+    assert data.record_ids == ("A0002",)
+    assert data.notices[1] == "1 recordings with a broken header are left out: A0001"
+
+
 def test_csn_without_its_table_of_conditions_is_refused(csn: Path) -> None:
     (csn / "ConditionNames_SNOMED-CT.csv").write_text("a,b\n1,2\n")
     with pytest.raises(MerlError, match="columns 'AcronymName' and 'Snomed_CT' are missing"):
