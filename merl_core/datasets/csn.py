@@ -62,13 +62,20 @@ def load_csn(folder: Path) -> Manifest:
 def read_conditions(path: Path) -> dict[str, str]:
     """Return acronyms by SNOMED CT code; both spellings of the table's head are known.
 
+    The table gives one code to several of its names (164865005 to MI and to infarctions of four
+    walls, 164909002 to LBBB and to two of its parts): a header says no more than the first, the
+    general one, and so have the paper's files it.
+
     Raises:
         MerlError: The table is absent or has other columns.
     """
     table = read_table(path, [])
     for acronym, code in _HEADS:
         if acronym in table and code in table:
-            return dict(zip(table[code].str.strip(), table[acronym].str.strip(), strict=True))
+            found: dict[str, str] = {}
+            for number, name in zip(table[code], table[acronym], strict=True):
+                found.setdefault(number.strip(), name.strip())
+            return found
     msg = f"{path}: columns {_HEADS[0][0]!r} and {_HEADS[0][1]!r} are missing"
     raise MerlError(msg)
 

@@ -55,6 +55,21 @@ def test_recordings_of_csn_are_read_from_their_mat_files(csn: Path) -> None:
     np.testing.assert_allclose(record.signal, SIGNAL, atol=0.0011)
 
 
+def test_a_code_that_several_names_share_is_the_first_of_them(
+    csn: Path, record_writer: Writer
+) -> None:
+    with (csn / "ConditionNames_SNOMED-CT.csv").open("a") as table:
+        table.write(
+            "LBBB,left bundle branch block,164909002\n"
+            "LFBBB,left front bundle branch block,164909002\n"
+            "MI,myocardial infarction,164865005\n"
+            "MISW,Myocardial infraction in the side wall,164865005\n"
+        )
+    stem = csn / "WFDBRecords/01/010/JS00005"
+    record_writer(stem, SIGNAL, comments=["Dx: 164909002,164865005"], mat=True)
+    assert positives(csn, "csn")[-1] == {"LBBB", "MI"}
+
+
 MERGED = "JS00002 12 500 500000/mV 16 0 15 31255 0 I\n"
 """The first two lines of a header without the line break between them, as two of CSN have it."""
 
