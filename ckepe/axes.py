@@ -97,6 +97,10 @@ AXES: Final[dict[str, dict[str, frozenset[str]]]] = {
     "presence": {
         "absent": frozenset({"absent", "absence", "no", "without", "loss", "lack", "not"}),
     },
+    "constancy": {
+        "constant": frozenset({"constant", "fixed", "unchanged"}),
+        "varying": frozenset({"varying", "variable", "changing", "vary", "varies"}),
+    },
     "grouping": {
         "bigeminy": frozenset({"bigeminy", "bigeminal"}),
         "trigeminy": frozenset({"trigeminy", "trigeminal"}),

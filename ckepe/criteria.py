@@ -29,7 +29,7 @@ _OPPOSED: Final = (
     ("absent_q", "pathological_q"), ("p_morphology_sinus", "p_morphology_ectopic"),
     ("fibrillatory_waves", "p_before_every_qrs"), ("fibrillatory_waves", "p_wave"),
     ("fibrillatory_waves", "p_morphology_sinus"), ("low_voltage", "tall_r"),
-    ("sudden_onset", "gradual_onset"),
+    ("sudden_onset", "gradual_onset"), ("escape_beat", "premature_beat"), ("p_flat", "p_peaked"),
 )  # fmt: skip
 _OPPOSITE: Final = {frozenset(pair) for pair in _OPPOSED}
 
@@ -68,7 +68,7 @@ _RELATED: Final = {
 }  # fmt: skip
 """Feature -> features that say a part of the same: asked for one, the other supports it."""
 _MOST_LEADS: Final = 0.6
-_TOLERANCE: Final = 0.05
+_TOLERANCE: Final = 0.02
 _MOST_TIMES: Final = 5.0
 
 
@@ -106,6 +106,23 @@ def read_claim(text: str) -> Claim:
     mentions = find_features(text)
     telling = tuple(m for m in mentions if _tells(m, units))
     return Claim(text, telling, find_leads(text), spans)
+
+
+def as_rate(claim: Claim) -> Claim:
+    """Return a claim of the RR interval as one of the heart rate: below 600 ms is above 100 bpm."""
+    if "rr_interval" not in {m.feature for m in claim.mentions}:
+        return claim
+    mentions = tuple(
+        replace(m, feature="heart_rate") if m.feature == "rr_interval" else m
+        for m in claim.mentions
+    )
+    spans = tuple(_to_rate(s) if s.unit == "ms" else s for s in claim.spans)
+    return replace(claim, mentions=mentions, spans=spans)
+
+
+def _to_rate(span: Span) -> Span:
+    low = 0.0 if math.isinf(span.high) else 60_000 / span.high
+    return Span(low, 60_000 / span.low if span.low > 0 else math.inf, "bpm")
 
 
 _BOUNDARY: Final = re.compile(

@@ -2,10 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
+
+from rapidfuzz.distance import LCSseq
 
 from knowledge_sources.concept import Comparator, Criterion
 from knowledge_sources.ecg_statements import Feature, load_features
@@ -158,6 +160,17 @@ _SHORTHAND: Final = (
     (
         re.compile(r"\bP[- ]?waves? without (?:an? )?(?:following |conducted )?QRS\b(?: complex)?"),
         "non-conducted P wave",
+    ),
+    (
+        re.compile(
+            r"\bR(?: waves?)? (?:is |are )?(?:larger|greater|taller|bigger|higher) than"
+            r" (?:the )?S\b"
+        ),
+        "R/S ratio above 1,",
+    ),
+    (
+        re.compile(r"\bR(?: waves?)? (?:is |are )?(?:smaller|less|lower) than (?:the )?S\b"),
+        "R/S ratio below 1,",
     ),
     (re.compile(r"\b(?:minus|negative) (?=\d)"), "-"),
     (re.compile(r"\bplus (?=\d)"), "+"),
@@ -359,12 +372,59 @@ def find_features(text: str) -> tuple[Mention, ...]:
         for key, name in found.items()
         if not name or not any(name < other for o, other in found.items() if o != key)
     }
+    kept = _tell_apart(kept, order, units)
     denied = _denied_after(text)
     mentions = [
         Mention(key, _is_negated(order, denied, name), _direction(order, name), len(name))
         for key, name in kept.items()
     ]
     return tuple(sorted(mentions, key=lambda m: -m.n_words))
+
+
+_WAVES: Final = frozenset({"p", "q", "r", "s", "st", "t", "u"})
+
+
+def _tell_apart(
+    found: Mapping[str, frozenset[str]], order: list[str], units: Iterable[str]
+) -> dict[str, frozenset[str]]:
+    """Return the features without those that other words of the text speak of.
+
+    Of two with the same words and unit (`S in V1 plus R in V5`, `R in V1 plus S in V5`) the one
+    whose words come in the text's order is meant, and of a sign and its measurement the
+    measurement where a value is given; a width said of another wave (`narrow peaked T wave`) is
+    none of the QRS complex.
+    """
+    kept: dict[tuple[frozenset[str], str | None], str] = {}
+    for key, name in found.items():
+        rival = kept.get((name, features()[key].unit)) if name else None
+        if rival is None or _in_order(key, order) > _in_order(rival, order):
+            kept[name or frozenset({key}), features()[key].unit] = key
+    measured = {name for name, unit in kept if unit in set(units)}
+    return {
+        key: found[key]
+        for (name, unit), key in kept.items()
+        if not (unit is None and name in measured)
+        and not (name in _WIDTHS and _is_said_of_wave(order, name))
+    }
+
+
+_WIDTHS: Final = (frozenset({"wide"}), frozenset({"narrow"}))
+
+
+def _is_said_of_wave(order: list[str], width: frozenset[str]) -> bool:
+    """Whether every place of a width stands shortly before a wave other than the QRS complex."""
+    return all(
+        any(w in _WAVES for w in order[i + 1 : i + 4])
+        and not {"complex", "qrs", "beat", "tachycardia"} & set(order[i + 1 : i + 4])
+        for i in _places(order, width)
+    )
+
+
+def _in_order(key: str, order: list[str]) -> int:
+    """How many words of one of the feature's names come in the text in the name's order."""
+    return max(
+        int(LCSseq.similarity(_ordered_stems(name), order)) for name in features()[key].names
+    )
 
 
 def _ordered_stems(text: str) -> list[str]:
@@ -401,7 +461,8 @@ def _is_negated(order: list[str], denied: frozenset[int], name: frozenset[str]) 
     """Whether a word shortly before the feature denies it, or one right after it does.
 
     A denial ends at `with`; within a feature's words only what stands right before one counts
-    (`late beat without P wave after a pause` is a late beat).
+    (`late beat without P wave after a pause` is a late beat), and no alternative to them (`flat or
+    absent P waves` may be flat).
     """
     places = _places(order, name)
     if not places:
@@ -409,7 +470,7 @@ def _is_negated(order: list[str], denied: frozenset[int], name: frozenset[str]) 
     first = order[max(0, places[0] - 4) : places[0]]
     if "with" in first:
         first = first[len(first) - first[::-1].index("with") :]
-    within = [w for p in places[1:] for w in order[max(0, p - 2) : p]]
+    within = [order[i] for p in places[1:] for i in range(max(1, p - 2), p) if order[i - 1] != "or"]
     before = {w for w in (*first, *within) if w not in name}
     after = set(range(places[-1] + 1, places[-1] + 4)) & denied
     return bool(before & _NEGATIONS) or bool(after)

@@ -15,6 +15,7 @@ from ckepe.axes import numerals, opposing_axis, poles, same_poles
 from ckepe.criteria import (
     Claim,
     Fit,
+    as_rate,
     fit_mention,
     implies,
     is_for_children,
@@ -368,7 +369,12 @@ class Verifier:
         criteria = self._criteria(target)
         if not claim.mentions or not criteria or _INVENTED_TYPE.search(phrase):
             return None
+        if "rr_interval" not in {c.feature for _, c in criteria}:
+            claim = as_rate(claim)
         of = self.knowledge_base.get(target).canonical_name
+        if opposing_axis(claim.text, of) == "completeness":
+            reason = f"It speaks of another completeness than {of}."
+            return Verdict(phrase, Relation.OPPOSITE, (), reason)
         said = " ".join((of, *(c.text for _, c in criteria)))
         if (
             "ordinal" in {a for a, _ in poles(said)}
@@ -387,7 +393,7 @@ class Verifier:
             ] or verdicts  # fmt: skip
         judged = _all_or_first_refused(phrase, verdicts)
         strange = self._vocabulary.strange_words(phrase)
-        if judged.is_accepted and strange:
+        if strange and (judged.is_accepted or judged.relation is Relation.OTHER_CONDITION):
             reason = f"No source speaks of {strange[0]!r} on an ECG."
             return Verdict(phrase, Relation.UNKNOWN, (), reason)
         if judged.is_accepted and not _quantities_belong(claim, criteria):

@@ -18,6 +18,7 @@ _SPELLINGS: Final = (
     (re.compile(r"\bpre ?excit"), "preexcit"),
     (re.compile(r"\bre entr"), "reentr"),
     (re.compile(r"\bhemi block"), "hemiblock"),
+    (re.compile(r"\ba v (?=block|conduction|dissociation|nod)"), "av "),
     (re.compile(r"\b[13](?:st|rd)? ?(?=degree|grade)"), lambda m: _DEGREES[m[0][0]]),
     (re.compile(r"\b2(?:nd)? ?(?=degree|grade)"), lambda _: "second "),
 )

@@ -71,3 +71,8 @@ def test_an_identifier_finds_the_concept_that_carries_it(retriever: HybridRetrie
     for query in ("SCP:CLBBB", "snomed:733534002", "733534002", "NCIT:C62269"):
         (hit,) = retriever.search(query, 1)
         assert (hit.concept_id, hit.score) == ("ECG:complete-left-bundle-branch-block", 1.0)
+
+
+def test_a_superior_axis_without_a_side_finds_both_findings(retriever: HybridRetriever) -> None:
+    found = {hit.concept_id for hit in retriever.search("superior axis", 2)}
+    assert found == {"ECG:left-axis-deviation", "ECG:extreme-axis-deviation"}

@@ -6,6 +6,7 @@ from ckepe.pipeline import PromptEngineer
 from ckepe.prompt_set import Relation
 
 LBBB = "left bundle branch block"
+LVH = "left ventricular hypertrophy"
 INFERIOR = "inferior myocardial infarction"
 
 
@@ -26,6 +27,15 @@ INFERIOR = "inferior myocardial infarction"
         ("ST elevation", "ST segment elevation in anterior leads", Relation.ATTRIBUTE),
         ("fragmented QRS", "notches in the R or S wave", Relation.ATTRIBUTE),
         ("lateral myocardial infarction", "posterolateral infarct", Relation.NARROWER),
+        (LVH, "S in V1 plus R in V5 or V6 more than 35 mm", Relation.ATTRIBUTE),
+        (LVH, "S wave in V1 deeper than 2.4 mV", Relation.ATTRIBUTE),
+        ("hyperkalemia", "tall narrow peaked T waves", Relation.ATTRIBUTE),
+        ("hyperkalemia", "flattened or absent P waves", Relation.ATTRIBUTE),
+        ("P wave change", "wide notched P wave", Relation.ATTRIBUTE),
+        ("sinus tachycardia", "RR interval below 600 ms", Relation.ATTRIBUTE),
+        ("atrial flutter", "flutter rate around 300/min", Relation.ATTRIBUTE),
+        ("counterclockwise rotation", "R larger than S in V2", Relation.ATTRIBUTE),
+        ("myocardial infarction", "non-ST elevation infarction", Relation.NARROWER),
     ],
 )
 def test_supported_phrases_are_accepted_in_their_relation(
@@ -48,6 +58,12 @@ def test_supported_phrases_are_accepted_in_their_relation(
         (INFERIOR, "myocardial infarction"),
         ("complete right bundle branch block", "incomplete right bundle branch block"),
         ("ST depression", "ST elevation"),
+        ("complete left bundle branch block", "QRS duration of 115 ms"),
+        ("complete left bundle branch block", "QRS duration of 130 ms, incomplete"),
+        ("right ventricular hypertrophy", "S in V1 plus R in V5 more than 35 mm"),
+        ("sinus tachycardia", "RR interval of 1200 ms"),
+        ("ventricular escape beat", "premature wide QRS"),
+        ("AV dissociation", "constant PR interval"),
         ("atrial fibrillation", "atrial flutter"),
         ("atrial fibrillation", "regular RR intervals"),
         ("sinus bradycardia", "heart rate above 100 bpm"),
