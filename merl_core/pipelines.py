@@ -1,7 +1,7 @@
 """`pipeline("merl-base")(ecg, candidate_labels=[...])`: zero-shot classification in one call."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypedDict, overload
 
@@ -41,12 +41,12 @@ class ZeroShotResult(Sequence[ScoreRow]):
     """
 
     rows: tuple[ScoreRow, ...]
-    record: Record
+    record: Record = field(repr=False)
     """The recording as it was read."""
-    quality: Quality
+    quality: Quality = field(repr=False)
     warnings: tuple[RecordWarning, ...]
     """What reading and preparing changed, or what is in doubt."""
-    prompts: Mapping[str, str]
+    prompts: Mapping[str, str] = field(repr=False)
     """The text that was encoded for each label."""
     model: str
     n_reference: int

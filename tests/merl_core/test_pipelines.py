@@ -32,6 +32,12 @@ def test_a_file_gives_its_classes_from_the_highest_score(classify: ZeroShotPipel
     assert result.record.format == "csv"
 
 
+def test_a_printed_result_names_classes_and_no_samples(classify: ZeroShotPipeline) -> None:
+    printed = repr(classify(EXAMPLE, ["normal ECG"]))
+    assert "'label': 'normal ECG'" in printed
+    assert "array" not in printed
+
+
 def test_an_array_is_scored_like_the_record_that_it_is(classify: ZeroShotPipeline) -> None:
     of_array = classify(signal(), LABELS, fs=500)
     of_record = classify(Record(signal(), STANDARD_LEADS, 500.0), LABELS)
