@@ -130,6 +130,15 @@ def test_scores_do_not_depend_on_the_recordings_and_classes_beside_them() -> Non
     assert one.score == pytest.approx(both["b"], abs=1e-6)
 
 
+def test_encoding_leaves_the_statistics_of_batch_normalisation_as_they_are() -> None:
+    engine = engine_of(PAPER_SIGNAL)
+    before = {name: t.clone() for name, t in engine.checkpoint.model.named_buffers()}
+    assert any("running_mean" in name for name in before)
+    engine.encode_windows(np.stack([draws(i) for i in range(3)]).astype(np.float32))
+    after = dict(engine.checkpoint.model.named_buffers())
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
 def test_texts_are_padded_to_the_longest_of_a_batch_and_not_to_a_fixed_length() -> None:
     tokens, is_token = pad_tokens([[5, 6, 7], [8]])
     assert tokens.tolist() == [[5, 6, 7], [8, 0, 0]]
