@@ -12,7 +12,6 @@ from api.readers import load_readers
 from api.settings import Settings, prepare_data_dir
 from api.watch import Watch, WatchedCache, WatchedLLM
 from ckepe.index import open_store
-from ckepe.openai_chat import OpenAIChat
 from ckepe.pipeline import PromptEngineer
 from ckepe.proposal import LLMProposer
 from ckepe.retrieval import HybridRetriever
@@ -93,6 +92,8 @@ def load_engineer(
 def _proposer(settings: Settings, retriever: HybridRetriever, watch: Watch) -> LLMProposer | None:
     if not settings.has_llm:
         return None
+    from ckepe.openai_chat import OpenAIChat  # takes seconds, and only a language model needs it
+
     llm = OpenAIChat(
         settings.llm_base_url,
         settings.llm_model,

@@ -92,12 +92,23 @@ class BertLayer(nn.Module):
         return out
 
 
+def _embedding(n_rows: int, width: int) -> nn.Embedding:
+    """Return an embedding with the usual weights; none are drawn on the meta device.
+
+    PyTorch would import its compiler there to draw nothing, which takes seconds.
+    """
+    weight = torch.empty(n_rows, width)
+    if not weight.is_meta:
+        nn.init.normal_(weight)
+    return nn.Embedding.from_pretrained(weight, freeze=False)
+
+
 class _Embeddings(nn.Module):
     def __init__(self, shape: BertShape) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(shape.vocab_size, shape.width)
-        self.position_embeddings = nn.Embedding(shape.n_positions, shape.width)
-        self.token_type_embeddings = nn.Embedding(2, shape.width)
+        self.word_embeddings = _embedding(shape.vocab_size, shape.width)
+        self.position_embeddings = _embedding(shape.n_positions, shape.width)
+        self.token_type_embeddings = _embedding(2, shape.width)
         self.LayerNorm = nn.LayerNorm(shape.width, eps=1e-12)
 
     def forward(self, token_ids: Tensor) -> Tensor:
