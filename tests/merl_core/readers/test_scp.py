@@ -55,3 +55,33 @@ def test_a_compressed_rhythm_reads_sample_by_sample(order: int) -> None:
     )
     assert record.leads == LEADS
     assert np.array_equal(np.round(record.signal * 1000), UV)
+
+
+def test_a_reference_beat_that_was_taken_out_is_put_back() -> None:
+    """High compression of EN 1064: beats without the reference beat, which section 5 holds."""
+    length, fiducial = 150, 60
+    beats = range(100, UV.shape[1] - length, 200)
+    reference = UV[:, 90:240] // 2
+    residual = UV.astype(np.int64)
+    zones = b""
+    for at in beats:
+        residual[:, at : at + length] -= reference
+        zones += struct.pack("<HIII", 0, at + 1, at + fiducial, at + length)
+    header = struct.pack("<HHBB", 1000, 4000, 0, 0)
+
+    def block(rows: np.ndarray) -> bytes:
+        sizes = struct.pack("<12H", *[2 * rows.shape[1]] * 12)
+        return header + sizes + rows.astype("<i2").tobytes()
+
+    leads = bytes([12, 0b01100101]) + b"".join(
+        struct.pack("<IIB", 1, UV.shape[1], code) for code in CODES
+    )
+    sections = {
+        1: bytes([255, 0, 0]),
+        3: leads,
+        4: struct.pack("<HHH", 4 * length, fiducial, len(beats)) + zones,
+        5: block(reference),
+        6: block(residual),
+    }
+    record = read_files({"a.scp": scp_record(sections)})
+    assert np.array_equal(np.round(record.signal * 1000), UV)
