@@ -37,6 +37,7 @@ def write_all(uv: NDArray[np.int16], fs: int) -> dict[str, dict[str, bytes]]:
     files = {name: {f"{name}.bin": write(uv, fs)} for name, write in _SINGLE.items()}
     for fmt in ("16", "212", "24", "32", "516"):
         files[f"wfdb{fmt}"] = wfdb_files(uv, fs, fmt)
+    files["wfdb_segments"] = wfdb_segments(uv, fs)
     files["wfdb_zip"] = {"record.zip": zipped(files["wfdb16"], "folder/")}
     return files
 
@@ -68,6 +69,18 @@ def wfdb_files(uv: NDArray[np.int16], fs: int, fmt: str) -> dict[str, bytes]:
             comments=["Age: 60", "Sex: Female", "Dx: 426783006", "Name: Jane Roe"],
         )  # fmt: skip
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
+def wfdb_segments(uv: NDArray[np.int16], fs: int) -> dict[str, bytes]:
+    """Return a WFDB record of two segments, whose header gives no length of the whole."""
+    middle = uv.shape[1] // 2
+    parts = {"one": uv[:, :middle], "two": uv[:, middle:]}
+    files = {"whole.hea": f"whole/2 12 {fs}\none {middle}\ntwo {uv.shape[1] - middle}\n".encode()}
+    for name, part in parts.items():
+        record = wfdb_files(part, fs, "16")
+        files[f"{name}.hea"] = record["rec.hea"].replace(b"rec", name.encode())
+        files[f"{name}.dat"] = record["rec.dat"]
+    return files
 
 
 def dicom(uv: NDArray[np.int16], fs: int) -> bytes:
@@ -258,6 +271,17 @@ def cardiosoft(uv: NDArray[np.int16], fs: int) -> bytes:
         f'<PQInterval units="ms">150</PQInterval>{block("MedianSamples", 2 * fs)}'
         f"</RestingECGMeasurements>{block('StripData', uv.shape[1])}</CardiologyXML>"
     ).encode("latin-1")
+
+
+def cardiosoft_full(uv: NDArray[np.int16], fs: int) -> bytes:
+    """Return a CardioSoft document without a strip: the full disclosure of an exercise test."""
+    full = (
+        f'<FullDisclosure><NumberOfChannels>12</NumberOfChannels><SampleRate units="Hz">{fs}'
+        f'</SampleRate><Resolution units="uVperLsb">1</Resolution><LeadOrder>{",".join(LEADS)}'
+        f"</LeadOrder><FullDisclosureData>{_commas(uv.T.ravel().tolist())},</FullDisclosureData>"
+        "</FullDisclosure></CardiologyXML>"
+    )
+    return cardiosoft(uv, fs).partition(b"<StripData>")[0] + full.encode()
 
 
 def schiller(uv: NDArray[np.int16], fs: int) -> bytes:
@@ -479,8 +503,9 @@ def parquet(uv: NDArray[np.int16], fs: int) -> bytes:
 _SINGLE: dict[str, Callable[[NDArray[np.int16], int], bytes]] = {
     write.__name__: write
     for write in (
-        dicom, scp, edf, bdf, hl7_aecg, ge_muse, cardiosoft, schiller, philips_sierra, mortara,
-        ishne, mfer, fhir, fhir_xml, csv, long_table, npy, npz, mat5, mat4, hdf5, parquet,
+        dicom, scp, edf, bdf, hl7_aecg, ge_muse, cardiosoft, cardiosoft_full, schiller,
+        philips_sierra, mortara, ishne, mfer, fhir, fhir_xml, csv, long_table, npy, npz, mat5, mat4,
+        hdf5, parquet,
     )
 }  # fmt: skip
 START = datetime(2024, 1, 2, 3, 4, 5)

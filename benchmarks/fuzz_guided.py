@@ -20,8 +20,8 @@ with atheris.instrument_imports(include=["merl_core.readers"]):
     from merl_core.readers import read_files
 
 PARSERS = (
-    "csv", "long_table", "fhir", "fhir_xml", "cardiosoft", "schiller", "dicom", "npy", "npz", "scp",
-    "edf", "wfdb_zip",
+    "csv", "long_table", "fhir", "fhir_xml", "cardiosoft", "cardiosoft_full", "schiller", "dicom",
+    "npy", "npz", "scp", "edf", "wfdb_zip", "ishne", "mat4",
 )  # fmt: skip
 
 
