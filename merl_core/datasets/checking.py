@@ -160,7 +160,8 @@ def _problems(report: dict[str, Any]) -> list[str]:
     if signals["unusable"]:
         first = signals["unusable"][0]
         n_read, n = signals["n_read"], signals["n_unusable"]
-        found.append(f"{n} of {n_read} signals cannot be used, the first: {first['reason']}")
+        reason = f"{first['path']}: {first['reason']}"
+        found.append(f"{n} of {n_read} signals cannot be used, the first: {reason}")
     if signals["identical"]:
         same = signals["identical"][0]
         found.append(f"{len(signals['identical'])} signals occur twice, the first: {same}")

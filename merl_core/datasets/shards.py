@@ -32,6 +32,7 @@ MANIFEST: Final = "manifest.json"
 RECORDS: Final = "records.parquet"
 UNITS_PER_MV: Final = 1000
 _LARGEST: Final = 32767
+_LAYOUT_FIELDS: Final = ("leads", "fs", "window_s", "low_hz", "high_hz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,7 @@ def read_description(folder: Path) -> dict[str, Any]:
         msg = f"{path}: format version {found!r}, expected {FORMAT_VERSION}"
         raise MerlError(msg)
     missing = [name for name in ("layout", "shards", "records") if name not in content]
+    missing = missing or [name for name in _LAYOUT_FIELDS if name not in content["layout"]]
     if missing:
         msg = f"{path}: field {missing[0]!r} is missing"
         raise MerlError(msg)

@@ -51,6 +51,7 @@ def test_what_is_wrong_is_named(
     problems = "\n".join(report["problems"])
     assert f"1 files are absent, the first: {data.paths[0]}" in problems
     assert f"signal file that is absent, the first: {data.paths[1]}" in problems
+    assert f"cannot be used, the first: {data.paths[1]}: " in problems
     reasons = [item["reason"] for item in report["signals"]["unusable"]]
     assert "lead 'aVR' has no values for 1.60 s from sample 100" in reasons[1]
     assert "1 signals occur twice" in problems

@@ -147,6 +147,12 @@ def test_another_rate_is_resampled_where_that_is_asked_for(
             lambda f: (f / "manifest.json").write_text('{"format_version": 1}'),
             "field 'layout' is missing",
         ),
+        (
+            lambda f: (f / "manifest.json").write_text(
+                '{"format_version": 1, "layout": {"leads": []}, "shards": [], "records": {}}'
+            ),
+            "field 'fs' is missing",
+        ),
     ],
 )
 def test_a_damaged_folder_is_named(
