@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api import __version__
@@ -309,6 +310,11 @@ def _show(path: Path, answer: "ClassifyAnswer") -> None:
         label = item.label if item.grounded else f"{item.label} (known to no source)"
         table.add_row(str(item.rank), label, f"{item.score:.3f}", percentile, item.prompt)
     _out.print(table)
+    measured = [f"{name} {value:g}" for name, value in record.device_measurements.items()]
+    said = [*([", ".join(measured)] if measured else []), *record.device_statements]
+    if said:
+        text = escape("; ".join(said))
+        _out.print(f"the recording device (not used for the scores): {text}", highlight=False)
     for warning in answer.warnings:
         _out.print(f"[yellow]{warning.code}[/]: {warning.message}", highlight=False)
     if not record.quality.acceptable:

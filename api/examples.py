@@ -25,6 +25,7 @@ _RECORD: Final[dict[str, Any]] = {
         ],
     },
     "device_statements": ["Sinus rhythm", "Left bundle branch block"],
+    "device_measurements": {"heart_rate_bpm": 71.0, "pr_ms": 168.0, "qrs_ms": 148.0},
 }
 
 CLASSIFICATION: Final[dict[str, Any]] = {

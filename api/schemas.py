@@ -100,7 +100,14 @@ class RecordBody(_Body):
     leads: list[str]
     derived_leads: list[str]
     quality: QualityBody
-    device_statements: list[str]
+    device_statements: list[str] = Field(
+        description="What the recording device printed; never used for the scores"
+    )
+    device_measurements: dict[str, float] = Field(
+        default={},
+        description="What it measured, each name with its unit: `heart_rate_bpm`, `pr_ms`; "
+        "never used for the scores",
+    )
 
 
 class ModelBody(_Body):

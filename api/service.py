@@ -534,6 +534,7 @@ def _record_body(record: Record, quality: QualityBody) -> RecordBody:
         derived_leads=list(record.derived_leads),
         quality=quality,
         device_statements=list(record.device.statements),
+        device_measurements=record.device.measurements,
     )
 
 

@@ -16,16 +16,27 @@ export function recordFacts(record) {
   ];
 }
 
+const UNITS = { bpm: " /min", ms: " ms", deg: "°" };
+const WAVES = { p: "P", pr: "PR", qrs: "QRS", qt: "QT", qtc: "QTc", rr: "RR", t: "T" };
+
+/** Return a measurement as people write it: `PR 150 ms` for `pr_ms`. */
+function measurement([name, value]) {
+  const words = name.split("_");
+  const unit = UNITS[words.at(-1)];
+  const said = (unit ? words.slice(0, -1) : words).map((word) => WAVES[word] ?? word).join(" ");
+  return `${said} ${Math.round(value * 10) / 10}${unit ?? ""}`;
+}
+
 export function recordNotes(answer) {
   const failed = answer.record.quality.checks.filter((check) => !check.ok).map((check) => check.message);
   const messages = [...failed, ...answer.warnings.map((warning) => warning.message)];
   const list = (title, texts) =>
     h("details", { class: "notes" }, h("summary", {}, title), h("ul", {}, texts.map((text) => h("li", {}, text))));
+  const measured = Object.entries(answer.record.device_measurements ?? {}).map(measurement);
+  const device = [...(measured.length ? [measured.join(", ")] : []), ...answer.record.device_statements];
   return [
     messages.length ? list(`${plural(messages.length, "note")} on this recording`, messages) : null,
-    answer.record.device_statements.length
-      ? list("What the recording device printed (not used for the scores)", answer.record.device_statements)
-      : null,
+    device.length ? list("What the recording device measured and printed (not used for the scores)", device) : null,
   ].filter(Boolean);
 }
 

@@ -19,7 +19,7 @@ from api.state import LoadParts
 from ckepe.errors import LLMError
 from ckepe.prompt_set import Generator, LabelPrompt, PromptSet
 from merl_core.errors import InvalidRecordError
-from merl_core.records import STANDARD_LEADS, Record, RecordWarning
+from merl_core.records import STANDARD_LEADS, DeviceReport, Record, RecordWarning
 
 from .server import running_server
 
@@ -45,7 +45,10 @@ class FakeReaders:
         t = np.arange(5000) / 500.0
         signal = np.tile(np.sin(2 * np.pi * 1.2 * t), (12, 1)).astype(np.float32)
         warning = RecordWarning("calibration_pulse_removed", "0.2 s at the end were removed")
-        return Record(signal, STANDARD_LEADS, 500.0, "fake", "ab" * 32, warnings=(warning,))
+        device = DeviceReport({"heart_rate_bpm": 72.0, "pr_ms": 150.5}, ("Sinus rhythm",))
+        return Record(
+            signal, STANDARD_LEADS, 500.0, "fake", "ab" * 32, device=device, warnings=(warning,)
+        )
 
     def read_paths(self, paths: Sequence[Path]) -> Record:
         return self.read({path.name: path.read_bytes() for path in paths})

@@ -50,6 +50,12 @@ def test_a_table_is_shown_without_json(ecg: Path) -> None:
     assert "Research use only" in done.stdout
 
 
+def test_what_the_device_measured_and_printed_is_shown(ecg: Path) -> None:
+    shown = " ".join(run("classify", ecg, "--labels", "normal ECG").stdout.split())
+    assert "not used for the scores" in shown
+    assert "heart_rate_bpm 72, pr_ms 150.5; Sinus rhythm" in shown
+
+
 def test_a_broken_file_does_not_stop_the_others(ecg: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.bin"
     broken.write_bytes(b"BROKEN")

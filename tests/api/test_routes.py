@@ -32,12 +32,20 @@ def test_an_answer_has_the_documented_parts(client: TestClient) -> None:
     }  # fmt: skip
     assert set(answer["record"]) == {
         "format", "sha256", "fs", "duration_s", "leads", "derived_leads", "quality",
-        "device_statements",
+        "device_statements", "device_measurements",
     }  # fmt: skip
     assert set(answer["scores"][0]) == {
         "label", "meaning", "grounded", "score", "percentile", "percentile_interval", "probability",
         "prompt", "rank", "notes",
     }  # fmt: skip
+
+
+def test_what_the_device_measured_and_printed_stands_beside_the_scores(
+    client: TestClient,
+) -> None:
+    record = post(client, labels="normal ECG").json()["record"]
+    assert record["device_measurements"] == {"heart_rate_bpm": 72.0, "pr_ms": 150.5}
+    assert record["device_statements"] == ["Sinus rhythm"]
 
 
 def test_scores_are_ranked_from_the_highest(client: TestClient) -> None:
