@@ -80,7 +80,8 @@ def fetch(
         sums = _fetch_sums(client, root, n_attempts, pause_s)
         wanted = _wanted(sums, publication.below, include)
         folder.mkdir(parents=True, exist_ok=True)
-        lines = "".join(f"{digest} {name}\n" for name, digest in wanted.items())
+        known = (n for n in sums if n in wanted or (n != SUMS and (folder / n).is_file()))
+        lines = "".join(f"{sums[name]} {name}\n" for name in known)
         (folder / SUMS).write_text(lines, encoding="utf-8")
         names = list(wanted)
         n_new, n_bytes, done = 0, 0, 0

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from merl_core.cli import app
 from merl_core.datasets.catalog import PUBLICATIONS, Publication
-from merl_core.datasets.checksums import SUMS
+from merl_core.datasets.checksums import SUMS, read_checksums
 from merl_core.datasets.fetching import fetch
 from merl_core.errors import MerlError
 
@@ -218,6 +218,14 @@ def test_only_wanted_files_are_fetched(server: Server, tmp_path: Path) -> None:
     get(server, tmp_path, include=["*.csv"])
     assert [p.name for p in tmp_path.rglob("*.csv")] == ["ConditionNames_SNOMED-CT.csv"]
     assert not (tmp_path / "WFDBRecords").exists()
+
+
+def test_parts_that_are_fetched_one_after_the_other_are_all_compared_later(
+    server: Server, tmp_path: Path
+) -> None:
+    get(server, tmp_path, include=["*.csv"])
+    get(server, tmp_path, include=[BIG])
+    assert (read_checksums(tmp_path) or {}).keys() == {"ConditionNames_SNOMED-CT.csv", BIG}
 
 
 def test_a_data_set_within_a_project_is_fetched_alone(server: Server, tmp_path: Path) -> None:
