@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ecg_files import ge_muse, microvolts
+
 from .server import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1000), pytest.mark.filterwarnings("ignore")]
@@ -156,6 +158,15 @@ def test_a_file_is_chosen_and_a_class_added_in_words(page: Any) -> None:
     add_class(page, "zorgle flumph")
     page.locator("#classify").click()
     page.get_by_text("not in any source").wait_for()
+
+
+def test_what_the_device_measured_and_printed_is_listed(page: Any, tmp_path: Path) -> None:
+    cart = tmp_path / "cart.xml"
+    cart.write_bytes(ge_muse(microvolts(250, 10), 250))
+    page.set_input_files("#file", cart)
+    page.get_by_text("measured and printed (not used for the scores)").click()
+    page.get_by_text("heart rate 75 /min, PR 150 ms").wait_for()
+    page.get_by_text("Normal sinus rhythm").first.wait_for()
 
 
 def test_a_file_is_dropped_anywhere_on_the_page(page: Any) -> None:
