@@ -1,7 +1,7 @@
 """The paper's figures, drawn from results: SVG and PNG, with the data beside them as CSV."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,21 @@ _NAMES: Final = {
     "ptbxl_super": "PTB-XL super", "ptbxl_sub": "PTB-XL sub", "ptbxl_form": "PTB-XL form",
     "ptbxl_rhythm": "PTB-XL rhythm", "cpsc2018": "CPSC2018", "csn": "CSN",
 }  # fmt: skip
-_COLORS: Final = ("#b3123c", "#2f6f9f", "#4f8f4f", "#c98a1b", "#6b5b95", "#777777", "#111111")
+_COLORS: Final = (
+    "#b3123c", "#2f6f9f", "#4f8f4f", "#c98a1b", "#6b5b95", "#17a2a2", "#8c564b", "#d85c9e",
+)  # fmt: skip
+_LEGEND_INCHES: Final = 1.75
+"""Width of a column of a legend."""
+_UNTRAINED: Final = "#777777"
+_SUPERVISED: Final = "supervised from scratch"
+_PAPER: Final = " (the paper's recipe)"
+_FIXED: Final = {
+    "merl-base": _COLORS[0], "merl-sim": _COLORS[1], f"merl-base{_PAPER}": _COLORS[3],
+    _SUPERVISED: "#111111",
+    "ptbxl_super": _COLORS[0], "ptbxl_sub": _COLORS[1], "ptbxl_form": _COLORS[2],
+    "ptbxl_rhythm": _COLORS[3],
+}  # fmt: skip
+"""Colours that do not depend on what else is drawn."""
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
@@ -80,22 +94,23 @@ def draw_figures(results: Sequence[Result], folder: Path) -> list[Path]:
 def _headline(results: Sequence[Result], folder: Path) -> list[Path]:
     """Zero-shot as a line across, probes and supervised training by share of labels."""
     curves = [r for r in results if r["kind"] in ("probe", "supervised")]
-    sets = [name for name in _sets(results) if any(r["label_set"] == name for r in curves)]
+    sets = _in_order(r["label_set"] for r in curves)
     if not sets:
         return []
     rows: list[Result] = []
-    with _figure(len(sets)) as (axes, save):
+    color = _palette(results)
+    with _figure(len(sets), width=max(4.5, 2.6 * len(sets))) as (axes, save):
         for axis, name in zip(axes, sets, strict=True):
             for result in _main_arm(results, name):
                 label = f"zero-shot {result['model']['id']}"
-                axis.axhline(
-                    result["macro_auroc"], color=_color(label), ls="--", lw=1.5, label=label
-                )
+                shown = color[result["model"]["id"]]
+                axis.axhline(result["macro_auroc"], color=shown, ls="--", lw=1.5, label=label)
                 low, high = result["macro_auroc_ci"]
-                axis.axhspan(low, high, color=_color(label), alpha=0.1, lw=0)
+                axis.axhspan(low, high, color=shown, alpha=0.1, lw=0)
                 rows.append(_row(name, label, None, result))
             for result in (r for r in curves if r["label_set"] == name):
-                label = _curve_label(result)
+                series = _series(result)
+                label = series if result["kind"] == "supervised" else f"probe {series}"
                 points = [p for p in result["shares"] if p["macro_auroc"] is not None]
                 x = [100 * p["share"] for p in points]
                 y = [p["macro_auroc"] for p in points]
@@ -103,7 +118,7 @@ def _headline(results: Sequence[Result], folder: Path) -> list[Path]:
                 high = [p["macro_auroc_ci"][1] - v for v, p in zip(y, points, strict=True)]
                 axis.errorbar(
                     x, y, yerr=[low, high], marker="o", ms=4, lw=1.2, capsize=2,
-                    color=_color(label), label=label,
+                    color=color[series], label=label,
                 )  # fmt: skip
                 rows += [_row(name, label, p["share"], p) for p in points]
             axis.set(xscale="log", xticks=[1, 10, 100], xlabel="labels used (%)")
@@ -120,7 +135,8 @@ def _by_data_set(results: Sequence[Result], folder: Path) -> list[Path]:
         return []
     models = list(dict.fromkeys(r["model"]["id"] for n in sets for r in _main_arm(results, n)))
     rows: list[Result] = []
-    with _figure(1, width=7.0) as ((axis,), save):
+    color = _palette(results)
+    with _figure(1, width=_width(sets)) as ((axis,), save):
         width = 0.8 / len(models)
         for m, model in enumerate(models):
             for s, name in enumerate(sets):
@@ -131,7 +147,7 @@ def _by_data_set(results: Sequence[Result], folder: Path) -> list[Path]:
                     axis.bar(
                         s + (m - (len(models) - 1) / 2) * width, value, width,
                         yerr=[[value - low], [high - value]], capsize=2,
-                        color=_color(model), label=model,
+                        color=color[model], label=model,
                     )  # fmt: skip
                     rows.append(_row(name, model, None, result))
         axis.axhline(0.5, color="#999999", lw=0.8)
@@ -149,7 +165,7 @@ def _prompts(results: Sequence[Result], folder: Path) -> list[Path]:
         return []
     sets = _sets(results)
     rows: list[Result] = []
-    with _figure(1, width=7.0) as ((axis,), save):
+    with _figure(1, width=_width(sets)) as ((axis,), save):
         for a, arm in enumerate(arms):
             for result in zero_shot:
                 if result["prompts"] != arm or result["model"]["id"] != main:
@@ -162,7 +178,9 @@ def _prompts(results: Sequence[Result], folder: Path) -> list[Path]:
                     color=_COLORS[a % len(_COLORS)], label=arm,
                 )  # fmt: skip
                 rows.append(_row(result["label_set"], arm, None, result))
-        axis.set(ylabel=f"macro AUROC, zero-shot {main}", xticks=range(len(sets)))
+        axis.set(ylabel="macro AUROC, zero-shot", xticks=range(len(sets)))
+        axis.set_title(main, fontsize=10)
+        axis.set_xlim(-0.5, len(sets) - 0.5)
         axis.set_xticklabels([_title(name) for name in sets], fontsize=8)
         _legend_below([axis], "prompt")
         return save(folder, "prompts", rows)
@@ -173,6 +191,7 @@ def _scaling(results: Sequence[Result], folder: Path) -> list[Path]:
     if not points:
         return []
     rows: list[Result] = []
+    color = _palette(points, "label_set")
     with _figure(2, width=7.0) as (axes, save):
         for axis, (key, title) in zip(
             axes,
@@ -187,7 +206,7 @@ def _scaling(results: Sequence[Result], folder: Path) -> list[Path]:
                 high = [p["macro_auroc_ci"][1] - v for v, p in zip(values, line, strict=True)]
                 axis.errorbar(
                     [p[key] for p in line], values, yerr=[low, high], marker="o", ms=4, lw=1.2,
-                    capsize=2, color=_color(name), label=_title(name),
+                    capsize=2, color=color[name], label=_title(name),
                 )  # fmt: skip
                 rows += [_row(name, key, p[key], p) for p in line]
             axis.set(xscale="log", xlabel=title)
@@ -254,9 +273,11 @@ def _legend_below(axes: Sequence[Any], title: str | None = None) -> None:
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
+    n_fitting = max(1, int(axes[0].figure.get_figwidth() / _LEGEND_INCHES))
     axes[0].figure.legend(
-        named.values(), named.keys(), loc="outside lower center", ncols=min(4, len(named)),
-        fontsize=7, frameon=False, title=title, title_fontsize=7,
+        named.values(), named.keys(), loc="outside lower center",
+        ncols=min(4, n_fitting, len(named)), fontsize=7, frameon=False, title=title,
+        title_fontsize=7,
     )  # fmt: skip
 
 
@@ -273,15 +294,14 @@ def _main_arm(results: Sequence[Result], name: str) -> list[Result]:
 def _sets(results: Sequence[Result]) -> list[str]:
     """Return the label sets with zero-shot results, benchmarks first and in the paper's order."""
     there = list(dict.fromkeys(r["label_set"] for r in results if r["kind"] == "zero_shot"))
-    there = [name for name in there if _main_arm(results, name)]
-    return sorted(there, key=lambda n: list(_NAMES).index(n) if n in _NAMES else len(_NAMES))
+    return _in_order(name for name in there if _main_arm(results, name))
 
 
-def _curve_label(result: Result) -> str:
-    if result["kind"] == "supervised":
-        return "supervised from scratch"
-    recipe = "" if result["recipe"] == "ours" else " (the paper's recipe)"
-    return f"probe {result['model']['id']}{recipe}"
+def _in_order(names: Iterable[str]) -> list[str]:
+    order = list(_NAMES)
+    return sorted(
+        dict.fromkeys(names), key=lambda name: order.index(name) if name in _NAMES else len(order)
+    )
 
 
 def _title(name: str | None) -> str:
@@ -300,13 +320,28 @@ def _row(name: str | None, series: str, x: float | None, result: Result) -> Resu
     }
 
 
-def _color(name: str) -> str:
-    """Return the same colour for the same series in every figure."""
-    fixed = {
-        "zero-shot merl-base": 0, "probe merl-base": 0, "merl-base": 0,
-        "zero-shot merl-sim": 1, "probe merl-sim": 1, "merl-sim": 1,
-        "probe merl-base (the paper's recipe)": 3, "supervised from scratch": 6,
-        "ptbxl_super": 0, "ptbxl_sub": 1, "ptbxl_form": 2, "ptbxl_rhythm": 3,
-    }  # fmt: skip
-    untrained = "untrained" in name
-    return _COLORS[5] if untrained else _COLORS[fixed.get(name, len(name) % len(_COLORS))]
+def _width(sets: Sequence[str]) -> float:
+    """Return the width of a figure with a place for each label set, in inches."""
+    return max(3.5, 1.4 + 1.4 * len(sets))
+
+
+def _palette(results: Sequence[Result], by: str = "model") -> dict[str, str]:
+    """Return a colour for each series, the same in every figure of a report.
+
+    Args:
+        results: All that is drawn.
+        by: `model` for models and what was trained on labels, or `label_set`.
+    """
+    names = dict.fromkeys(_series(r) if by == "model" else r["label_set"] for r in results)
+    found = {name: _FIXED[name] for name in names if name in _FIXED}
+    found |= {name: _UNTRAINED for name in names if str(name).endswith("-untrained")}
+    free = [one for one in _COLORS if one not in found.values()] or list(_COLORS)
+    others = [name for name in names if name not in found]
+    return found | {name: free[i % len(free)] for i, name in enumerate(others)}
+
+
+def _series(result: Result) -> str:
+    if result["kind"] == "supervised":
+        return _SUPERVISED
+    name: str = result.get("model", {}).get("id", "")
+    return f"{name}{_PAPER}" if result.get("recipe") == "paper" else name

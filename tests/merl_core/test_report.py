@@ -1,6 +1,8 @@
 import csv
 import json
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -92,3 +94,34 @@ def test_results_of_many_runs_may_lie_in_one_file(tmp_path: Path) -> None:
     file = tmp_path / "all.json"
     file.write_text(json.dumps({"results": RESULTS}))
     assert len(read_results([file])) == len(RESULTS)
+
+
+def starts_in_legend(svg: str) -> dict[str, float]:
+    """Return where each name of a legend begins, in points from the left."""
+    legend = ElementTree.fromstring(svg).find(".//*[@id='legend_1']")
+    assert legend is not None
+    texts = [element for element in legend.iter() if element.tag.endswith("}text")]
+    return {"".join(text.itertext()): float(text.attrib["x"]) for text in texts}
+
+
+def test_a_figure_of_one_data_set_is_wide_enough_for_its_legend(tmp_path: Path) -> None:
+    draw_figures([*RESULTS, RESULTS[4] | {"recipe": "paper"}], tmp_path)
+    svg = (tmp_path / "zero_shot_and_probe.svg").read_text()
+    width = float(re.findall(r'width="([0-9.]+)pt"', svg)[0])
+    starts = starts_in_legend(svg)
+    assert {"probe m", "probe m (the paper's recipe)", "zero-shot m"} <= starts.keys()
+    assert all(x > 0 and x + 3.6 * len(name) < width for name, x in starts.items())
+
+
+def test_models_of_equally_long_names_have_colours_of_their_own(tmp_path: Path) -> None:
+    models = ["merl-resnet18", "merl-resnet34", "merl-base", "own-base!"]
+    draw_figures([zero_shot("csn", 0.8, model=m) for m in models], tmp_path)
+    svg = (tmp_path / "by_data_set.svg").read_text().split("legend_1")[1]
+    assert len(set(re.findall(r"fill: (#[0-9a-f]{6})", svg)) - {"#ffffff"}) == len(models)
+
+
+def test_probes_are_drawn_without_a_zero_shot_result_too(tmp_path: Path) -> None:
+    written = draw_figures([RESULTS[4]], tmp_path)
+    assert [path.name for path in written] == [
+        f"zero_shot_and_probe.{suffix}" for suffix in ("svg", "png", "csv")
+    ]
