@@ -19,7 +19,7 @@ _RATE_KEYS = (
 )  # fmt: skip
 _LEAD_KEYS = (
     "leads", "lead_names", "leadnames", "lead", "sig_name", "channels", "channel_names",
-    "ch_names", "names", "labels", "lead_order",
+    "ch_names", "names", "labels", "lead_order", "block0_items", "axis0",
 )  # fmt: skip
 _UNIT_KEYS = ("units", "unit", "sig_units")
 _GAIN_KEYS = ("gain", "adc_gain", "units_per_mv")

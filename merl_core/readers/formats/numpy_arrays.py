@@ -50,8 +50,9 @@ def _array(name: str, content: bytes) -> NDArray[Any]:
     stream = io.BytesIO(content)
     version = npy.read_magic(stream)
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    readers[(3, 0)] = npy.read_array_header_2_0  # but for names of fields beyond Latin-1
     if version not in readers:
-        msg = f"{name!r} is of the NPY version {version}; 1.0 and 2.0 are read"
+        msg = f"{name!r} is of the NPY version {version}; 1.0 to 3.0 are read"
         raise InvalidRecordError(msg)
     shape, fortran_order, dtype = readers[version](stream)
     if dtype.hasobject:

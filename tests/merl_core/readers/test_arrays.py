@@ -33,6 +33,20 @@ def npz(**arrays: Any) -> bytes:
     return out.getvalue()
 
 
+def npy_of_version_3(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array(out, array, version=(3, 0))
+    return out.getvalue()
+
+
+def as_pandas_fixes(file: Any) -> None:
+    """Write a frame as `DataFrame.to_hdf` does, its columns in no standard order."""
+    names = np.array(LEADS[::-1], dtype="S")
+    arrays = {"axis0": names, "axis1": np.arange(2500), "block0_items": names}
+    for name, array in {**arrays, "block0_values": MV[::-1].T}.items():
+        file[f"ecg/{name}"] = array
+
+
 def hdf5(write: Callable[[Any], object]) -> bytes:
     out = io.BytesIO()
     with h5py.File(out, "w") as file:
@@ -55,6 +69,8 @@ FILES = {
     "a row of a list for each lead": parquet(
         {"lead": list(LEADS), "signal": MV.tolist(), "fs": [250] * 12}
     ),
+    "version 3 of NPY": npy_of_version_3(MV),
+    "a frame of pandas in HDF5": hdf5(as_pandas_fixes),
     "lists of one length": parquet(
         {lead: pa.array([MV[i]], pa.list_(pa.float64(), 2500)) for i, lead in enumerate(LEADS)}
     ),
