@@ -28,6 +28,8 @@ _AGE_KEYS = ("age", "age_years")
 _SEX_KEYS = ("sex", "gender")
 _CODE_LENGTH, _CODE_FS = 4096, 400.0
 """Tracings of the CODE study (Ribeiro 2020): 400 Hz, zeros before and after to 4096 samples."""
+_CPSC_FIELDS, _CPSC_FS = {"ecg/sex", "ecg/age", "ecg/data"}, 500.0
+"""Recordings as the makers of CPSC2018 publish them (Liu 2018): 500 Hz, which no field says."""
 
 
 def named_arrays_to_record(
@@ -56,6 +58,11 @@ def named_arrays_to_record(
     if is_code:
         findings.warn("rate_assumed", "4096 samples without a rate: 400 Hz, as the CODE study")
         signal, fs = _without_zero_padding(signal, findings), _CODE_FS
+    if fs is None and {path.lower() for path in flat} == _CPSC_FIELDS and 12 in signal.shape:
+        findings.warn(
+            "rate_assumed", "ECG of sex, age and data without a rate: 500 Hz, as CPSC2018"
+        )
+        fs = _CPSC_FS
     gain = _per_lead(_first(by_key, _GAIN_KEYS), signal)
     if gain is not None and gain.all() and not unit and signal.dtype.kind in "iu":
         baseline = _per_lead(_first(by_key, _BASELINE_KEYS), signal)

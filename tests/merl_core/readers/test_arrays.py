@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.io
 
 from benchmarks.ecg_files import LEADS, microvolts
 from merl_core.errors import InvalidRecordError
@@ -111,3 +112,16 @@ def test_gzip_that_is_no_single_whole_file_is_refused(content: bytes) -> None:
 def test_lists_of_different_lengths_are_refused() -> None:
     with pytest.raises(InvalidRecordError, match="different lengths"):
         read_files({"a": parquet({"lead": ["I", "II"], "signal": [[1.0, 2.0], [1.0]]})})
+
+
+def test_recordings_of_cpsc2018_are_read_at_its_rate_which_no_field_says() -> None:
+    out = io.BytesIO()
+    scipy.io.savemat(out, {"ECG": {"sex": "Male", "age": 74.0, "data": MV}})
+    record = read_files({"A0001.mat": out.getvalue()})
+    assert (record.fs, record.sex, record.age_years) == (500, "M", 74)
+    assert np.allclose(select_leads(record, LEADS), MV)
+    assert "rate_assumed" in {warning.code for warning in record.warnings}
+    out = io.BytesIO()
+    scipy.io.savemat(out, {"ECG": {"sex": "Male", "data": MV[:, :2345]}})
+    with pytest.raises(InvalidRecordError, match="no sampling rate"):
+        read_files({"A0001.mat": out.getvalue()})
