@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knowledge_sources.errors import KnowledgeError
+from knowledge_sources.label_sets import label_set
 from merl_core.errors import MerlError
 
 if TYPE_CHECKING:
@@ -62,10 +63,16 @@ def write_json(content: dict[str, Any], output: Path | None) -> None:
         output.write_text(text + "\n", encoding="utf-8")
 
 
-def say_ignored(table: "Manifest") -> None:
-    """Name the columns of a manifest that are no classes, and not known either."""
+def say_columns(table: "Manifest", label_set_name: str | None) -> None:
+    """Name the columns of a manifest that are no classes, and the classes that have no column."""
     if table.ignored:
         say(f"columns without 0/1 values are ignored: {', '.join(table.ignored)}")
+    if label_set_name is not None and table.labels:
+        heads = {head.partition(":")[2] or head for head in table.labels}
+        codes = [label.code for label in label_set(label_set_name).labels]
+        absent = [code for code in codes if code not in heads]
+        if absent:
+            say(f"classes of {label_set_name} without a column are left out: {', '.join(absent)}")
 
 
 def say(message: str) -> None:

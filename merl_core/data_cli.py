@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merl_core.console import Root, progress, reported, say, say_ignored, write_json
+from merl_core.console import Root, progress, reported, say, say_columns, write_json
 
 if TYPE_CHECKING:
     from merl_core.datasets.manifest import Manifest
@@ -138,7 +138,7 @@ def prepare(
 
         signal = load_recipe(config).model.signal
         table = read_manifest(manifest_path)
-        say_ignored(table)
+        say_columns(table, label_set_name)
         if label_set_name is not None:
             table = as_codes(table, label_set_name)
         layout = Layout(

@@ -18,7 +18,7 @@ from merl_core.console import (
     progress,
     reported,
     say,
-    say_ignored,
+    say_columns,
     write_json,
 )
 
@@ -54,7 +54,7 @@ def evaluate(
         from merl_core.evaluate import evaluate_manifest, untrained_checkpoint
 
         table = read_manifest(manifest)
-        say_ignored(table)
+        say_columns(table, label_set_name)
         table = table if split is None else table.of_split(split)
         if prompts is not None:
             texts = match_texts(read_texts(prompts), table, label_set_name)
@@ -150,7 +150,7 @@ def probe(
             raise MerlError(msg)
         engine = Engine(checkpoint, device)
         table = read_manifest(manifest)
-        say_ignored(table)
+        say_columns(table, label_set_name)
         with progress("recordings") as advance:
             labels, parts = load_splits(engine, table, root, features, advance)
             if transfer_to is not None:
@@ -265,7 +265,7 @@ def calibrate(
         from merl_core.evaluate import calibrate_manifest
 
         table = read_manifest(manifest)
-        say_ignored(table)
+        say_columns(table, label_set_name)
         table = table if split is None else table.of_split(split)
         if prompts is not None:
             texts = match_texts(read_texts(prompts), table, label_set_name)

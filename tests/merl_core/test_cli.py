@@ -330,6 +330,23 @@ def test_each_measurement_says_which_columns_it_takes_for_no_class(
     assert "columns without 0/1 values are ignored: b" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["evaluate", "calibrate", "probe"])
+def test_each_measurement_says_which_classes_of_a_set_have_no_column(
+    tiny_checkpoint: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "m.csv").write_text("path,split,NORM,HYP,CD\nx.hea,val,1,0,1\n")
+    extra = {
+        "evaluate": [],
+        "calibrate": ["--name", "x", "-o", tmp_path / "c"],
+        "probe": ["--features", tmp_path / "f"],
+    }[command]
+    result = run(
+        command, tmp_path / "m.csv", "--checkpoint", tiny_checkpoint,
+        "--label-set", "ptbxl_super", *extra,
+    )  # fmt: skip
+    assert "classes of ptbxl_super without a column are left out: MI, STTC" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["evaluate", "calibrate", "probe", "embed", "bulk"])
 def test_each_measurement_names_the_file_of_a_damaged_checkpoint(
     simulated: Path, tiny_checkpoint: Path, tmp_path: Path, command: str
