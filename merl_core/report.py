@@ -62,8 +62,37 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
             if missing:
                 msg = f"{path}: a result of kind {item['kind']!r} lacks {missing[0]!r}"
                 raise MerlError(msg)
+            wrong = _wrong_field(item)
+            if wrong is not None:
+                msg = f"{path}: a result of kind {item['kind']!r}: {wrong}"
+                raise MerlError(msg)
         found += known
     return found
+
+
+def _wrong_field(item: Result) -> str | None:
+    """Return what is wrong with a field that is drawn; None if nothing is."""
+    model = item.get("model", {"id": ""})
+    if not (isinstance(model, dict) and isinstance(model.get("id"), str)):
+        return f"model {model!r}, expected an object with 'id'"
+    if item["kind"] == "embedding":
+        for point in item["points"] if isinstance(item["points"], list) else [None]:
+            if not (isinstance(point, dict) and {"x", "y", "label"} <= point.keys()):
+                return f"point {point!r}, expected 'x', 'y' and 'label'"
+        return None
+    values = item.get("shares", [item])
+    for value in values if isinstance(values, list) else [None]:
+        if not isinstance(value, dict) or ("shares" in item and not _is_number(value.get("share"))):
+            return f"share {value!r}, expected an object with 'share' and 'macro_auroc'"
+        found, ci = value.get("macro_auroc"), value.get("macro_auroc_ci")
+        is_pair = isinstance(ci, list) and len(ci) == 2 and all(map(_is_number, ci))
+        if found is not None and not (_is_number(found) and is_pair):
+            return f"macro_auroc {found!r} with interval {ci!r}, expected a number and two"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def draw_figures(results: Sequence[Result], folder: Path) -> list[Path]:

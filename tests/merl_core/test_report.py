@@ -81,6 +81,28 @@ def test_a_result_without_a_field_of_its_kind_is_named(tmp_path: Path) -> None:
         read_results([file])
 
 
+@pytest.mark.parametrize(
+    ("number", "change", "message"),
+    [
+        (0, {"macro_auroc": "high"}, "macro_auroc 'high' with interval"),
+        (0, {"macro_auroc_ci": None}, "with interval None, expected a number and two"),
+        (0, {"model": "m"}, "model 'm', expected an object with 'id'"),
+        (4, {"shares": [{"macro_auroc": 0.5}]}, "expected an object with 'share'"),
+        (4, {"shares": 5}, "share None, expected"),
+        (6, {"points": [{"x": 0.0}]}, "expected 'x', 'y' and 'label'"),
+    ],
+)
+def test_a_field_that_cannot_be_drawn_is_named(
+    tmp_path: Path, number: int, change: dict, message: str
+) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps(RESULTS[number] | change))
+    with pytest.raises(MerlError) as caught:
+        read_results([file])
+    assert str(caught.value).startswith(f"{file}: a result of kind {RESULTS[number]['kind']!r}: ")
+    assert message in str(caught.value)
+
+
 def test_the_legend_lies_below_the_data(tmp_path: Path) -> None:
     draw_figures(RESULTS, tmp_path)
     svg = (tmp_path / "zero_shot_and_probe.svg").read_text()
