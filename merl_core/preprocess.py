@@ -25,6 +25,7 @@ LIMB_COEFFICIENTS: Final = {
 MAX_GAP_S: Final = 0.2
 """Longer runs of missing samples are not filled: a P wave or a QRS complex could hide in one."""
 MIN_DURATION_S: Final = 2.5
+_SAME_RATE: Final = 1e-6
 MIN_AMPLITUDE_MV: Final = 0.05
 MAX_AMPLITUDE_MV: Final = 20.0
 _BLANK_S: Final = 0.5
@@ -77,7 +78,7 @@ def resample(signal: NDArray[np.float32], fs: float, target_fs: float) -> NDArra
     Returns:
         Shape (..., T'), T' = T * target_fs / fs.
     """
-    if math.isclose(fs, target_fs, rel_tol=1e-6):
+    if math.isclose(fs, target_fs, rel_tol=_SAME_RATE):
         return signal
     scale = 1000  # rates such as 257.5 Hz stay exact
     up, down = round(target_fs * scale), round(fs * scale)
@@ -127,6 +128,7 @@ def prepare(
         msg = f"recording of {seconds:.2f} s is too short, expected {MIN_DURATION_S} s or more"
         raise InvalidRecordError(msg, code="too_short")
     length = round(fs * window_s)
+    resampled = _rate_warnings(record.fs, fs)
     if keep_s is None and is_longer(signal.shape[1], record.fs * window_s):
         chunks, offsets, cut = _usable_chunks(signal, record.fs, window_s, leads)
         chunks = _at_rate(chunks, record.fs, fs, low, high)
@@ -134,7 +136,7 @@ def prepare(
         windows = np.stack(
             [c[:, b : b + length] for c, b in zip(chunks, begins.astype(int), strict=True)]
         )
-        return windows, tuple(warnings + cut)
+        return windows, tuple(warnings + cut + resampled)
     signal, filled = fill_gaps(signal, record.fs, leads)
     warnings += filled + _check_amplitudes(signal, leads) + _check_limb_leads(signal, leads)
     signal = _at_rate(signal, record.fs, fs, low, high)
@@ -142,7 +144,14 @@ def prepare(
         windows, cut = _first_seconds(signal, round(fs * keep_s), length)
     else:
         windows, cut = _one_window(signal, length)
-    return windows, tuple(warnings + cut)
+    return windows, tuple(warnings + cut + resampled)
+
+
+def _rate_warnings(fs: float, target_fs: float) -> list[RecordWarning]:
+    if math.isclose(fs, target_fs, rel_tol=_SAME_RATE):
+        return []
+    message = f"{fs:g} samples per second brought to the model's {target_fs:g}"
+    return [RecordWarning("resampled", message)]
 
 
 def _at_rate(

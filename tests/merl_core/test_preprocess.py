@@ -89,10 +89,17 @@ def test_the_ends_are_not_pulled_to_zero_by_resampling() -> None:
 def test_short_gaps_are_interpolated_and_named() -> None:
     one = record(500.0)
     one.signal[3, 1000:1020] = np.nan
-    (warning,) = prepare(one, STANDARD_LEADS, 100.0, 10.0)[1]
+    warning, _ = prepare(one, STANDARD_LEADS, 100.0, 10.0)[1]
     assert warning.code == "gaps_interpolated"
     assert "aVR" in warning.message
     np.testing.assert_allclose(ready(one), ready(record(500.0)), atol=0.1)
+
+
+def test_another_rate_than_the_models_is_named() -> None:
+    (warning,) = prepare(record(500.0), STANDARD_LEADS, 100.0, 10.0)[1]
+    assert warning.code == "resampled"
+    assert warning.message == "500 samples per second brought to the model's 100"
+    assert prepare(record(100.0), STANDARD_LEADS, 100.0, 10.0)[1] == ()
 
 
 def test_a_long_gap_is_refused_with_lead_and_sample() -> None:
