@@ -9,7 +9,7 @@ import numpy as np
 from ecgdatakit.parsing.parsers.sierra_xml import SierraXMLParser
 from numpy.typing import NDArray
 
-from merl_core.readers.assembly import Findings
+from merl_core.readers.assembly import Findings, averages_only
 from merl_core.readers.ecgdatakit_adapter import parse, to_record
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
@@ -27,6 +27,8 @@ def _recognises(part: Part) -> bool:
 
 def _read(part: Part) -> Record:
     findings = Findings()
+    if b"<parsedwaveforms" not in part.document and b"<repbeat" in part.document:
+        raise averages_only("Sierra file")
     parsed = parse(SierraXMLParser, part.document, findings, ".xml")
     return without_calibration(to_record(parsed, "philips_sierra", findings))
 

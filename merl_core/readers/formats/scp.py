@@ -6,7 +6,7 @@ from ecgdatakit.exceptions import CorruptedFileError
 from ecgdatakit.parsing.parsers.scp_ecg import SCPECGParser
 
 from merl_core.errors import InvalidRecordError
-from merl_core.readers.assembly import Findings
+from merl_core.readers.assembly import Findings, averages_only
 from merl_core.readers.ecgdatakit_adapter import parse, to_record
 from merl_core.readers.registry import Format
 from merl_core.readers.upload import Part
@@ -14,6 +14,8 @@ from merl_core.records import Record
 
 _HEADER = 16
 _PREAMBLE = 6
+_REFERENCE_BEATS = 5
+"""The section that holds them."""
 _LEAD_ENTRY = 9
 """Section 3: start (4 bytes), end (4 bytes), lead code (1 byte), EN 1064 5.6."""
 
@@ -36,6 +38,8 @@ def _read(part: Part) -> Record:
     try:
         parsed = parse(SCPECGParser, part.content, findings, ".scp")
     except CorruptedFileError as error:
+        if "(rhythm data) is missing" in str(error):
+            raise _without_rhythm(part.content) from error
         repaired = _with_first_sample_one(part.content) if "sample range" in str(error) else None
         if repaired is None:
             raise
@@ -43,6 +47,14 @@ def _read(part: Part) -> Record:
         findings.warn("lead_start_repaired", "leads start at sample 0; read as 1 (Contec)")
         parsed = parse(SCPECGParser, repaired, findings, ".scp")
     return to_record(parsed, "scp", findings)
+
+
+def _without_rhythm(content: bytes) -> InvalidRecordError:
+    """Return the error for a record without section 6."""
+    if _section_offset(content, _REFERENCE_BEATS) is not None:
+        return averages_only("SCP-ECG record")
+    msg = "the SCP-ECG record holds no rhythm data (section 6)"
+    return InvalidRecordError(msg, code="no_signal")
 
 
 def _with_first_sample_one(content: bytes) -> bytes | None:
@@ -65,8 +77,8 @@ def _with_first_sample_one(content: bytes) -> bytes | None:
 def _section_offset(content: bytes, wanted: int) -> int | None:
     length = struct.unpack_from("<I", content, _PREAMBLE + 4)[0]
     for at in range(_PREAMBLE + _HEADER, min(_PREAMBLE + length, len(content) - 10), 10):
-        section, _, index = struct.unpack_from("<HII", content, at)
-        if section == wanted and 0 < index <= len(content) - _HEADER - 2:
+        section, size, index = struct.unpack_from("<HII", content, at)
+        if section == wanted and size and 0 < index <= len(content) - _HEADER - 2:
             return int(index) - 1
     return None
 

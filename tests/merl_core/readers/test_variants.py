@@ -54,12 +54,32 @@ def without(pattern: str, text: bytes, new: str = "") -> bytes:
     return re.sub(pattern, new, text.decode("latin-1"), flags=re.DOTALL).encode("latin-1")
 
 
+def as_reference_beats(record: bytes) -> bytes:
+    """Return an SCP-ECG record whose rhythm, section 6, is declared as section 5."""
+    content = bytearray(record)
+    entry = 22 + 10 * 6
+    _, size, index = struct.unpack_from("<HII", content, entry)
+    struct.pack_into("<HII", content, entry - 10, 5, size, index)
+    struct.pack_into("<HII", content, entry, 6, 0, 0)
+    struct.pack_into("<H", content, index + 1, 5)
+    return bytes(content)
+
+
 AVERAGES: dict[str, Callable[[], bytes]] = {
     "muse": lambda: without(
         r"<Waveform><WaveformType>Rhythm.*?</Waveform>", ecg_files.ge_muse(UV, FS)
     ),
     "cardiosoft": lambda: without(r"<StripData>.*</StripData>", ecg_files.cardiosoft(UV, FS)),
     "schiller": lambda: without("ECG_RHYTHMS", ecg_files.schiller(UV, FS), "ECG_AVERAGES"),
+    "sierra": lambda: without(
+        r"<parsedwaveforms.*</parsedwaveforms>",
+        ecg_files.philips_sierra(UV, FS),
+        "<repbeats><repbeat/></repbeats>",
+    ),
+    "mortara": lambda: without(
+        r"<CHANNEL .*/>", ecg_files.mortara(UV, FS), '<TYPICAL_CYCLE BITS="16"/>'
+    ),
+    "scp": lambda: as_reference_beats(ecg_files.scp(UV, FS)),
     "aecg": lambda: without('"RHYTHM"', ecg_files.hl7_aecg(UV, FS), '"REPRESENTATIVE_BEAT"'),
 }
 
