@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar, cast
 
 import typer
 from rich.console import Console
@@ -22,10 +22,12 @@ from rich.table import Table
 from ckepe.composition import Style
 from ckepe.diff import diff_prompt_sets
 from ckepe.errors import CkepeError
-from ckepe.pipeline import LLMMode, PromptEngineer
 from ckepe.prompt_set import LabelPrompt, read_prompt_set
-from ckepe.retrieval import Hit
 from knowledge_sources.knowledge_base import KnowledgeBase
+
+if TYPE_CHECKING:  # they load the vector store, which most commands do without
+    from ckepe.pipeline import LLMMode, PromptEngineer
+    from ckepe.retrieval import Hit
 
 prompts_app = typer.Typer(no_args_is_help=True, help="Engineer, verify, read and compare prompts.")
 knowledge_app = typer.Typer(no_args_is_help=True, help="Search and show what the sources hold.")
@@ -39,7 +41,7 @@ _VERDICT_COLUMNS: Final = ("verdict", "relation", "evidence", "reason")
 class EngineerFactory(Protocol):
     """Makes the prompt engineer, building the concept index where there is none."""
 
-    def __call__(self, on_progress: Callable[[int, int], None] | None) -> PromptEngineer:
+    def __call__(self, on_progress: Callable[[int, int], None] | None) -> "PromptEngineer":
         """Return the engineer; `on_progress` is told how far an index build is."""
 
 
@@ -67,7 +69,7 @@ def generate(
         prompt_set = engineer.engineer(
             labels or (),
             label_set=label_set,
-            llm=cast(LLMMode, llm),
+            llm=cast("LLMMode", llm),
             max_subtypes=max_subtypes,
             max_attributes=max_attributes,
             style=style,
@@ -219,7 +221,7 @@ def build(ctx: typer.Context) -> None:
     _err.print(f"{len(engineer.knowledge_base.concepts)} concepts are indexed.")
 
 
-def _engineer(ctx: typer.Context) -> PromptEngineer:
+def _engineer(ctx: typer.Context) -> "PromptEngineer":
     factory = cast(EngineerFactory, ctx.obj)
     with _progress("indexing concepts") as tick:
         return factory(tick)
@@ -266,7 +268,7 @@ def _show_prompt(prompt: LabelPrompt) -> None:
         _out.print(f"  note: {note}", style="yellow", highlight=False)
 
 
-def _hit_body(hit: Hit) -> dict[str, Any]:
+def _hit_body(hit: "Hit") -> dict[str, Any]:
     return {**dataclasses.asdict(hit), "xrefs": list(hit.xrefs)}
 
 
