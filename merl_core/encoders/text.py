@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -100,7 +100,9 @@ def _embedding(n_rows: int, width: int) -> nn.Embedding:
     weight = torch.empty(n_rows, width)
     if not weight.is_meta:
         nn.init.normal_(weight)
-    return nn.Embedding.from_pretrained(weight, freeze=False)
+    make: Any = nn.Embedding.from_pretrained
+    embedding: nn.Embedding = make(weight, freeze=False)
+    return embedding
 
 
 class _Embeddings(nn.Module):
