@@ -175,6 +175,8 @@ def probe(
         "label_set": label_set_name,
         "model": {"id": engine.model_id, "sha256": engine.sha256},
     }
+    if transfer_to is not None:
+        report["tested_on"] = transfer_set
     write_json(report, output)
 
 

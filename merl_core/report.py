@@ -15,7 +15,7 @@ _VALUE: Final = ("label_set", "macro_auroc", "macro_auroc_ci")
 KINDS: Final = {
     "zero_shot": ("model", "prompts", *_VALUE),
     "probe": ("model", "label_set", "recipe", "shares"),
-    "transfer": ("model", "label_set", "shares"),
+    "transfer": ("model", "label_set", "tested_on", "recipe", "shares"),
     "supervised": ("label_set", "shares"),
     "scaling": ("varies", "n_train", "n_parameters", *_VALUE),
     "embedding": ("model", "label_set", "points"),
@@ -98,7 +98,8 @@ def _is_number(value: Any) -> bool:
 def draw_figures(results: Sequence[Result], folder: Path) -> list[Path]:
     """Draw every figure that the results have data for, and return the files.
 
-    `zero_shot_and_probe`: zero-shot against probes by share of labels. `by_data_set`: zero-shot
+    `zero_shot_and_probe`: zero-shot against probes by share of labels, and probes tested on
+    another data set. `by_data_set`: zero-shot
     of each model by data set. `prompts`: zero-shot by prompt. `scaling`: zero-shot by number of
     training records and of parameters. `embedding_...`: t-SNE of features by class.
 
@@ -122,8 +123,8 @@ def draw_figures(results: Sequence[Result], folder: Path) -> list[Path]:
 
 def _headline(results: Sequence[Result], folder: Path) -> list[Path]:
     """Zero-shot as a line across, probes and supervised training by share of labels."""
-    curves = [r for r in results if r["kind"] in ("probe", "supervised")]
-    sets = _in_order(r["label_set"] for r in curves)
+    curves = [r for r in results if r["kind"] in ("probe", "supervised", "transfer")]
+    sets = _in_order(_panel(r) for r in curves)
     if not sets:
         return []
     rows: list[Result] = []
@@ -137,7 +138,7 @@ def _headline(results: Sequence[Result], folder: Path) -> list[Path]:
                 low, high = result["macro_auroc_ci"]
                 axis.axhspan(low, high, color=shown, alpha=0.1, lw=0)
                 rows.append(_row(name, label, None, result))
-            for result in (r for r in curves if r["label_set"] == name):
+            for result in (r for r in curves if _panel(r) == name):
                 series = _series(result)
                 label = series if result["kind"] == "supervised" else f"probe {series}"
                 points = [p for p in result["shares"] if p["macro_auroc"] is not None]
@@ -331,6 +332,14 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return sorted(
         dict.fromkeys(names), key=lambda name: order.index(name) if name in _NAMES else len(order)
     )
+
+
+def _panel(result: Result) -> str:
+    """Return the label set that a curve belongs to; both sets of a domain transfer."""
+    name: str = result["label_set"]
+    if result["kind"] != "transfer":
+        return name
+    return f"{_title(name)} to {_title(result['tested_on'])}"
 
 
 def _title(name: str | None) -> str:

@@ -271,7 +271,7 @@ def test_a_probe_is_tested_on_another_set_by_the_concepts_that_both_have(
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "transfer.json").read_text())
-    assert found["kind"] == "transfer"
+    assert (found["kind"], found["tested_on"]) == ("transfer", "csn")
     last = found["runs"][-1]
     assert [row["label"] for row in last["classes"]] == ["AFLT", "STACH"]
     assert (last["n_train"], last["n_test"]) == (16, 10)

@@ -142,6 +142,15 @@ def test_models_of_equally_long_names_have_colours_of_their_own(tmp_path: Path) 
     assert len(set(re.findall(r"fill: (#[0-9a-f]{6})", svg)) - {"#ffffff"}) == len(models)
 
 
+def test_a_domain_transfer_has_a_panel_that_names_both_sets(tmp_path: Path) -> None:
+    moved = RESULTS[4] | {"kind": "transfer", "tested_on": "csn"}
+    draw_figures([*RESULTS, moved], tmp_path)
+    assert ">PTB-XL super to CSN<" in (tmp_path / "zero_shot_and_probe.svg").read_text()
+    with (tmp_path / "zero_shot_and_probe.csv").open() as stream:
+        rows = [row for row in csv.DictReader(stream) if row["label_set"] == "PTB-XL super to CSN"]
+    assert [row["x"] for row in rows] == ["0.01", "0.1", "1.0"]
+
+
 def test_probes_are_drawn_without_a_zero_shot_result_too(tmp_path: Path) -> None:
     written = draw_figures([RESULTS[4]], tmp_path)
     assert [path.name for path in written] == [
