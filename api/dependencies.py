@@ -22,6 +22,28 @@ def app_state(request: Request) -> AppState:
 State = Annotated[AppState, Depends(app_state)]
 
 
+def only_known_parameters(request: Request) -> None:
+    """Refuse query parameters that the route does not have: they would be without effect.
+
+    Raises:
+        RequestError: `invalid_request`.
+    """
+    if not request.query_params:
+        return
+    path: str = request.scope["route"].path
+    operation = request.app.openapi()["paths"][path][request.method.lower()]
+    known = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        there_are = f"there are {', '.join(known)}" if known else "there are none"
+        msg = f"no query parameter of {path} is called {unknown[0][:80]!r}; {there_are}"
+        raise RequestError(msg, code="invalid_request")
+
+
+KNOWN_ONLY: Final = (Depends(only_known_parameters),)
+"""What the routers of the interface demand of every request."""
+
+
 def ready_service(state: State) -> Service:
     """Return the service once it is loaded.
 

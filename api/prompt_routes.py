@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import ALWAYS, Limit, Offset, Ready, State
+from api.dependencies import ALWAYS, KNOWN_ONLY, Limit, Offset, Ready, State
 from api.description import problems
 from api.negotiation import has_already, preferred
 from api.problems import request_id_of
@@ -20,7 +20,7 @@ from api.schemas import (
 from api.streaming import JSON, NDJSON, SSE, Event, OnProgress, as_response, with_progress
 from ckepe.prompt_set import PromptSet
 
-router = APIRouter(responses=ALWAYS, tags=["prompts"])
+router = APIRouter(dependencies=KNOWN_ONLY, responses=ALWAYS, tags=["prompts"])
 
 _STREAMS: Final[dict[int | str, dict[str, Any]]] = {
     200: {

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from api import fhir
-from api.dependencies import ALWAYS, Ready, State
+from api.dependencies import ALWAYS, KNOWN_ONLY, Ready, State
 from api.description import problems
 from api.errors import KNOWN_ERRORS
 from api.negotiation import preferred
@@ -27,7 +27,9 @@ from merl_core.plot import Layout, PlotOptions, Theme
 SVG: Final = "image/svg+xml"
 PNG: Final = "image/png"
 
-router = APIRouter(responses={**ALWAYS, **problems(415)}, tags=["classification"])
+router = APIRouter(
+    dependencies=KNOWN_ONLY, responses={**ALWAYS, **problems(415)}, tags=["classification"]
+)
 
 Files = Annotated[
     list[UploadFile], File(description="One ECG; the parts of a WFDB record or one zip are one ECG")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from api.dependencies import ALWAYS, Limit, Offset, Ready, State
+from api.dependencies import ALWAYS, KNOWN_ONLY, Limit, Offset, Ready, State
 from api.description import problems
 from api.review_schemas import (
     PUBLICATION_NAME,
@@ -20,7 +20,7 @@ from api.review_schemas import (
     ReviewPage,
 )
 
-router = APIRouter(responses=ALWAYS, tags=["review"])
+router = APIRouter(dependencies=KNOWN_ONLY, responses=ALWAYS, tags=["review"])
 
 ReviewId = Annotated[str, Path(max_length=100)]
 

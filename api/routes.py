@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api import __version__
-from api.dependencies import ALWAYS, Ready, State, ready_service
+from api.dependencies import ALWAYS, KNOWN_ONLY, Ready, State, ready_service
 from api.description import problems
 from api.metrics import CONTENT_TYPE
 from api.schemas import (
@@ -22,7 +22,7 @@ from api.schemas import (
     ReadyBody,
 )
 
-router = APIRouter(responses=ALWAYS)
+router = APIRouter(dependencies=KNOWN_ONLY, responses=ALWAYS)
 open_router = APIRouter()
 
 # --- the process

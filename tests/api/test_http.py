@@ -140,3 +140,22 @@ def test_other_origins_are_given_no_access(client: TestClient) -> None:
     headers = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
     answer = client.options("/classify", headers=headers)
     assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+# --- what is asked for is what is done
+
+
+def test_a_query_parameter_that_would_be_without_effect_is_refused(client: TestClient) -> None:
+    answer = client.post("/plot?speed=50", files=FILE)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_request"
+    assert "'speed'" in answer.json()["detail"]
+    assert "speed_mm_s" in answer.json()["detail"]
+
+
+def test_a_route_without_query_parameters_says_so(client: TestClient, stored: str) -> None:
+    for path in (f"/prompt-sets/{stored}?verbose=1", "/label-sets?x"):
+        answer = client.get(path)
+        assert answer.status_code == 422
+        assert "there are none" in answer.json()["detail"]
+    assert client.head("/label-sets?x=1").status_code == 422
