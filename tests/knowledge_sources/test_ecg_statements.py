@@ -148,6 +148,12 @@ def test_an_alias_of_several_concepts_is_noted_as_ambiguous(table: dict[str, Con
     assert unnoted == {}
 
 
+def test_every_note_is_a_whole_sentence(table: dict[str, Concept]) -> None:
+    notes = [note for concept in table.values() for note in concept.notes]
+    assert notes
+    assert [note for note in notes if note[0].islower() or not note.endswith(".")] == []
+
+
 def test_a_broken_item_is_named_with_its_field_and_nothing_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(
         "- {id: one, name: one, kind: rhythm, definition: d}\n"
