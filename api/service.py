@@ -136,9 +136,9 @@ class Service:
 
     def close(self) -> None:
         """Stop threads and child processes and give connections back."""
-        self._beside.shutdown()
         self.parts.engine.close()
         self.parts.readers.close()
+        self._beside.shutdown()  # last: a request that goes on meets a closed encoder, and says so
         self.parts.database.close()
 
     def check(self) -> None:
