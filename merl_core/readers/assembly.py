@@ -174,7 +174,7 @@ def assemble(
     with np.errstate(over="ignore", invalid="ignore"):
         signal = np.ascontiguousarray(signal, dtype=np.float32)
     signal = _without_infinities(signal, findings)
-    names = [canonical_lead(lead) for lead in chest_leads(leads, findings)]
+    names = [canonical_lead(lead) for lead in leads_told_by_others(leads, findings)]
     signal, names = _unique_leads(signal, names, findings)
     _check_amplitude(signal, names, findings)
     return Record(
@@ -241,7 +241,7 @@ def _without_infinities(signal: NDArray[np.float32], findings: Findings) -> NDAr
     return signal
 
 
-def chest_leads(names: Sequence[str], findings: Findings) -> list[str]:
+def leads_told_by_others(names: Sequence[str], findings: Findings) -> list[str]:
     """Return the names with those read as leads that only the others tell.
 
     `C1` to `C6` beside limb leads are the chest leads V1 to V6 (IEC 60601); `1`, `2` and `3`, with

@@ -17,7 +17,7 @@ from merl_core.readers.assembly import (
     Findings,
     assemble,
     check_count,
-    chest_leads,
+    leads_told_by_others,
     millivolts_per,
     typical_span,
     usual_rate,
@@ -184,7 +184,7 @@ def _named_leads(
     The unit behind a lead's name goes before `unit`; leads without any take that of the others.
     """
     if len(names) == len(signal) and not _only_counts(names):
-        split = [_split_unit(name) for name in chest_leads(names, findings)]
+        split = [_split_unit(name) for name in leads_told_by_others(names, findings)]
         unit = unit or next((own for _, own in split if own), "")
         leads = [canonical_lead(name) for name, _ in split]
         units = [own or unit for _, own in split]
