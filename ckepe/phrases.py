@@ -399,7 +399,8 @@ def _tell_apart(
         rival = kept.get((name, features()[key].unit)) if name else None
         if rival is None or _in_order(key, order) > _in_order(rival, order):
             kept[name or frozenset({key}), features()[key].unit] = key
-    measured = {name for name, unit in kept if unit in set(units)}
+    given = set(units)
+    measured = {name for name, unit in kept if unit in given}
     return {
         key: found[key]
         for (name, unit), key in kept.items()
