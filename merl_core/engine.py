@@ -266,7 +266,7 @@ def fuse_batch_norm(model: DualEncoder) -> DualEncoder:
         for name, norm in names.items():
             if not isinstance(norm, nn.BatchNorm1d):
                 continue
-            before = f"conv{name[2:]}" if name.startswith("bn") else str(int(name) - 1)
+            before = str(int(name) - 1) if name.isdigit() else name.replace("bn", "conv")
             conv = names.get(before)
             if isinstance(conv, nn.Conv1d):
                 setattr(module, before, fuse_conv_bn_eval(conv, norm))

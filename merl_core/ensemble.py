@@ -29,9 +29,14 @@ class MerlEnsemble(nn.Module):
         self.config = alone.model_copy(update={"n_members": len(members)})
         self.members = nn.ModuleList(members)
 
-    def encode_ecg(self, x: Tensor) -> Tensor:
+    def measure(self, x: Tensor) -> Tensor | None:
+        """Return what `MerlModel.measure` does, the same for all members."""
+        return members_of(self)[0].measure(x)
+
+    def encode_ecg(self, x: Tensor, measured: Tensor | None = None) -> Tensor:
         """Return normalised ECG features of shape (B, M * D) for windows of shape (B, L, T)."""
-        return self._joined(lambda member: member.encode_ecg(x))
+        measured = self.measure(x) if measured is None else measured
+        return self._joined(lambda member: member.encode_ecg(x, measured))
 
     def encode_text(self, text_vectors: Tensor) -> Tensor:
         """Return normalised text features of shape (N, M * D) for sentence vectors (N, width)."""

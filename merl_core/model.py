@@ -1,7 +1,7 @@
 """The two towers: ECG and text into one space, the paper's and our own by configuration alone."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, Self
 
 import torch
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from merl_core.encoders.beat import BeatFeatures, BeatReader
 from merl_core.encoders.resnet1d import (
     PAPER_RESNETS,
     PAPER_WIDTHS,
@@ -67,6 +68,11 @@ class EcgConfig(_Strict):
     """The mean over time is that of an encoder without heads."""
     context_width: int = 0
     """Units of a recurrent layer in each direction before the statistics pool; 0 for none."""
+    beat_width: int = Field(default=0, ge=0)
+    """Units of the layers that read measurements of the mean beat, beside the residual network and
+    its statistics pool; 0 for none."""
+    beat_noise: float = Field(default=0.8, ge=0)
+    """Noise on those measurements in training, as a share of each one's standard deviation."""
     n_heads: int = 4
     dropout: float = 0.0
     uma_dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -76,6 +82,9 @@ class EcgConfig(_Strict):
     def _check_depths(self) -> Self:
         if len(self.depths) != len(self.widths):
             msg = f"{len(self.depths)} depths do not match {len(self.widths)} widths"
+            raise ValueError(msg)
+        if self.beat_width and (self.vit is not None or self.pool != "statistics"):
+            msg = "a beat reader stands beside a residual network with the statistics pool"
             raise ValueError(msg)
         return self
 
@@ -127,6 +136,13 @@ class ModelConfig(_Strict):
     """False for an ECG encoder alone, whose features no text can be compared with."""
     n_members: int = Field(default=1, gt=0)
     """Models of this shape whose cosines are averaged."""
+
+    @model_validator(mode="after")
+    def _check_units(self) -> Self:
+        if self.ecg.beat_width and self.signal.normalization != "millivolt":
+            msg = f"a beat reader measures millivolts, not {self.signal.normalization!r}"
+            raise ValueError(msg)
+        return self
 
     @property
     def feature_dim(self) -> int:
@@ -204,6 +220,15 @@ class MerlModel(nn.Module):
             width = ecg.context_width
             self.context = TimeContext(encoder.n_out, width) if width else nn.Identity()
             self.pool = StatisticsPool(encoder.n_out, embed_dim, ecg.n_heads, ecg.dropout)
+        if ecg.beat_width:
+            self.beat_features = BeatFeatures(n_leads, config.signal.fs)
+            self.beat = BeatReader(
+                self.beat_features.n_features,
+                ecg.beat_width,
+                embed_dim,
+                ecg.dropout,
+                ecg.beat_noise,
+            )
         return embed_dim
 
     def ecg_parameters(self) -> Iterator[nn.Parameter]:
@@ -212,32 +237,56 @@ class MerlModel(nn.Module):
             if name not in _NOT_OF_THE_ECG:
                 yield from part.parameters()
 
-    def project_ecg(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def measure(self, x: Tensor) -> Tensor | None:
+        """Return the measurements (B, F) of windows that the beat reader takes; None without one.
+
+        They hold no weights: all models of one signal configuration measure alike.
+        """
+        return self.beat_features(x) if self.config.ecg.beat_width else None
+
+    def project_ecg(self, x: Tensor, measured: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the pooled and the projected ECG feature of windows (B, L, T).
 
         The projected one, (B, D), is what meets the text; the pooled one, (B, D'), is what the
-        two views of `uma_views` are made of. Neither is normalised.
+        two views of `uma_views` are made of. Neither is normalised. `measured` is what `measure`
+        returns, made here if it is not given.
+        """
+        pooled, parts = self.project_parts(x, measured)
+        return pooled, join_parts(parts)
+
+    def project_parts(
+        self, x: Tensor, measured: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the pooled feature, and what each part of the tower projects, each (B, D).
+
+        That of the network, and where there is one that of the beat reader.
         """
         h = self.ecg_encoder(x)
         if self.config.ecg.vit is not None:
-            return h, self.proj_e(h) if self.config.has_text else h
+            return h, [self.proj_e(h) if self.config.has_text else h]
         if self.config.ecg.pool == "mean":
             pooled = h.mean(dim=-1)
-            return pooled, pooled
+            return pooled, [pooled]
         if self.config.ecg.pool == "attention":
             h = self.downconv(h)  # (B, D, T')
-            return h.mean(dim=-1), self.att_pool_head(h)
+            return h.mean(dim=-1), [self.att_pool_head(h)]
         h = self.context(h)
         projected = self.pool(h, _is_recorded(x, self._stride, h.shape[-1]))
-        return projected, projected
+        if not self.config.ecg.beat_width:
+            return projected, [projected]
+        measured = self.beat_features(x) if measured is None else measured
+        return projected, [projected, self.beat(measured)]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `encode_ecg(x)`: what is compiled or exported."""
         return self.encode_ecg(x)
 
-    def encode_ecg(self, x: Tensor) -> Tensor:
-        """Return normalised ECG features of shape (B, D) for windows of shape (B, L, T)."""
-        return F.normalize(self.project_ecg(x)[1], dim=-1)
+    def encode_ecg(self, x: Tensor, measured: Tensor | None = None) -> Tensor:
+        """Return normalised ECG features of shape (B, D) for windows of shape (B, L, T).
+
+        `measured` is what `measure` returns, made here if it is not given.
+        """
+        return F.normalize(self.project_ecg(x, measured)[1], dim=-1)
 
     def encode_text(self, text_vectors: Tensor) -> Tensor:
         """Return normalised text features of shape (N, D) for sentence vectors (N, width)."""
@@ -265,6 +314,13 @@ class MerlModel(nn.Module):
         one = F.dropout(self.linear1(pooled), share, self.training)
         two = F.dropout(self.linear2(pooled), share, self.training)
         return one, two
+
+
+def join_parts(parts: Sequence[Tensor]) -> Tensor:
+    """Return one feature (B, D) of those of the tower's parts: each counts alike, by direction."""
+    if len(parts) == 1:
+        return parts[0]
+    return torch.stack([F.normalize(part.float(), dim=-1) for part in parts]).sum(dim=0)
 
 
 def _is_recorded(x: Tensor, stride: int, n_positions: int) -> Tensor:

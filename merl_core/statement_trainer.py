@@ -17,8 +17,8 @@ from merl_core.corpus import Corpus
 from merl_core.ensemble import members_of
 from merl_core.errors import MerlError
 from merl_core.losses import clip_loss, statement_loss
-from merl_core.model import MerlModel
-from merl_core.targets import rarity_weights
+from merl_core.model import MerlModel, join_parts
+from merl_core.targets import draw_weights
 from merl_core.train_config import TrainConfig
 from merl_core.training.schedule import warm_cosine
 from merl_core.training_data import Examples, n_measurements
@@ -52,7 +52,11 @@ class StatementTrainer:
         self.generator = torch.Generator().manual_seed(seed)
         self.rows = self._text_rows()
         sources = [s for s in (corpus.real, corpus.simulated) if s is not None]
-        self.weights = [rarity_weights(s.targets) for s in sources]
+        normal = corpus.vocabulary.index["normal-ecg"]
+        self.weights = [
+            draw_weights(s.targets, config.rarity_power, normal, config.normal_share)
+            for s in sources
+        ]
         self.sources = sources
         self.positive_weight = _positive_weight(sources)
 
@@ -88,15 +92,24 @@ class StatementTrainer:
         signals = augment(signals, has_voltage, fs, config.augmentation, self.generator)
         is_low = config.precision == "bfloat16"
         with torch.autocast(signals.device.type, torch.bfloat16, enabled=is_low):
-            pooled, projected = self.model.project_ecg(signals)
-        pooled, projected = pooled.float(), projected.float()
-        ecg_features = F.normalize(projected, dim=-1)
+            pooled, ecg_parts = self.model.project_parts(signals)
+        pooled, ecg_parts = pooled.float(), [part.float() for part in ecg_parts]
         columns, text_features = self._draw_texts()
-        logits = self.model.logit_scale * ecg_features @ text_features.T + self.prior[columns]
         smooth = config.label_smoothing
         soft = targets[:, columns] * (1 - 2 * smooth) + smooth
-        loss = statement_loss(logits, soft, self.positive_weight[columns])
+
+        def align(projected: Tensor) -> Tensor:
+            features = F.normalize(projected, dim=-1)
+            logits = self.model.logit_scale * features @ text_features.T + self.prior[columns]
+            return statement_loss(logits, soft, self.positive_weight[columns])
+
+        loss = align(join_parts(ecg_parts))
         parts = {"statement": float(loss.detach())}
+        if len(ecg_parts) > 1:
+            alone = torch.stack([align(part) for part in ecg_parts]).sum()
+            loss = loss + config.part_weight * alone
+            parts["parts"] = float(alone.detach())
+        projected = ecg_parts[0]
         if config.concept_weight:
             direct = self.concept(F.relu(projected))[:, columns]
             concept = statement_loss(direct, soft, self.positive_weight[columns])

@@ -149,6 +149,26 @@ def rarity_weights(targets: NDArray[np.float32], power: float = 0.5) -> NDArray[
     return out
 
 
+def draw_weights(
+    targets: NDArray[np.float32], rarity_power: float, normal: int, normal_share: float | None
+) -> NDArray[np.float64]:
+    """Return how often each record should be drawn: by its rarest finding, and by being normal.
+
+    Args:
+        targets: Shape (N, C).
+        rarity_power: Of `rarity_weights`.
+        normal: Column of the normal ECG.
+        normal_share: Sum of the weights of normal records, if there are any and others; None
+            leaves it.
+    """
+    weights = rarity_weights(targets, rarity_power)
+    is_normal = targets[:, normal] == 1
+    if normal_share is not None and is_normal.any() and not is_normal.all():
+        weights[is_normal] *= normal_share / weights[is_normal].sum()
+        weights[~is_normal] *= (1 - normal_share) / weights[~is_normal].sum()
+    return weights
+
+
 def _group_columns(vocabulary: Vocabulary) -> dict[str, dict[str, int]]:
     columns: dict[str, dict[str, int]] = {}
     for name in ("ptbxl_super",):

@@ -34,6 +34,10 @@ class TrainConfig(BaseModel):
     batch_size: int = 96
     real_share: float = 0.5
     """Share of real ECGs in a batch that holds both."""
+    rarity_power: float = Field(default=0.5, ge=0)
+    """How much more often an ECG is drawn the rarer its rarest finding is; 0 draws evenly."""
+    normal_share: float | None = Field(default=None, gt=0, lt=1)
+    """Share of normal ECGs among those drawn; None leaves it to their rarity."""
     n_steps: int = 2500
     """0 leaves the weights as `start_from` has them, for the text stage."""
     warmup_steps: int = 200
@@ -54,6 +58,9 @@ class TrainConfig(BaseModel):
     concept_weight: float = 0.0
     """Of a classification of the concepts without their texts, which helps the ECG encoder while
     the text projection learns; its head is thrown away."""
+    part_weight: float = 0.5
+    """Of the statement losses of the network and of the beat reader, each alone, beside that of
+    both together: so each learns all that it can see."""
     uma_weight: float = 0.0
     """Of the paper's contrast between two views of an ECG feature."""
     label_smoothing: float = 0.02

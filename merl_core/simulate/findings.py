@@ -305,10 +305,10 @@ def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
     whole registry, so that rare ones are seen often enough to learn; the rest, and what is added
     to each, follows clinical proportions.
     """
-    if rng.random() < 0.125:
+    if rng.random() < 0.25:
         return ("normal-ecg", _CALM[int(rng.integers(len(_CALM)))])
     drawn: list[str] = []
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         drawn.append(_FOCUS[int(rng.choice(len(_FOCUS), p=_FOCUS_SHARES))])
     for _ in range(8):
         candidate = _draw("rhythm", rng)
@@ -335,6 +335,8 @@ def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
 _COMPANIONS = (
     ("left-ventricular-hypertrophy", "left-ventricular-strain", 0.5),
     ("left-ventricular-hypertrophy", "left-atrial-enlargement", 0.3),
+    ("anteroseptal-myocardial-infarction", "left-anterior-fascicular-block", 0.2),
+    ("anterior-myocardial-infarction", "left-anterior-fascicular-block", 0.2),
     ("right-ventricular-hypertrophy", "right-atrial-enlargement", 0.3),
     ("digitalis-effect", "atrial-fibrillation", 0.4),
 )

@@ -53,7 +53,9 @@ def _necrosis(
     early = np.array([0.25, 0.95, 1.0, 0.45, 0.0, 0, 0, 0, 0], dtype=np.float32)[:, None]
     middle = np.array([0.0, 0.1, 0.4, 1.0, 0.9, 0.4, 0.1, 0, 0], dtype=np.float32)[:, None]
     loss = np.array([0.6, 1.0, 0.95, 0.75, 0.55, 0.4, 0.3, 0.2, 0.1], dtype=np.float32)[:, None]
-    kept = np.where(plane > 0, 1 - np.minimum(loss * hurt[:, None], 0.95), 1.0)
+    lost = loss * hurt[:, None]
+    lost[:, :3] *= 1 + 0.8 * q_share[:, None, None]
+    kept = np.where(plane > 0, 1 - np.minimum(lost, 0.95), 1.0)
     q_mv = hurt * (0.06 + 0.28 * np.clip(height, 0.3, 1.6)) * q_share[:, None]
     gained = -0.45 * mirror[:, None] * middle * np.clip(height, 0.3, 1.6)[:, None]
     kept = np.where(plane < 0, 1 + 0.65 * loss * mirror[:, None], kept)
@@ -72,8 +74,8 @@ def infarction(territory: str, stage: int) -> Effect:
         if territory in {"lateral", "inferolateral"}:
             pattern[:, :1] *= rng.uniform(0.6, 1.5, (n, 1))
             pattern[:, 6:] *= rng.uniform(0.3, 1.1, (n, 1))
-        size = rng.uniform(0.45, 1.0, n)
-        h.t[rows, 0] *= rng.uniform(0.3, 1.0, (n, 1))
+        size = rng.uniform(0.65, 1.0, n)
+        h.t[rows, 0] *= rng.uniform(0.5, 1.1, (n, 1))
         if stage == ACUTE:
             least = 0.6 if "posterior" in territory else 0.0
             _necrosis(
@@ -81,9 +83,11 @@ def infarction(territory: str, stage: int) -> Effect:
             )
             _acute_injury(h, rows, pattern, rng)
         else:
-            _necrosis(h, rows, pattern, size * rng.uniform(0.75, 1.0, n), rng.uniform(0.4, 1.1, n))
+            _necrosis(
+                h, rows, pattern, size * rng.uniform(0.8, 1.0, n), rng.uniform(0.55, 1.15, n)
+            )
             weight = (0.12, 0.50) if stage == SUBACUTE else (-0.12, 0.12)
-            share = rng.uniform(0.3, 1.0, n) if stage == SUBACUTE else rng.uniform(-0.65, 0.6, n)
+            share = rng.uniform(0.3, 1.0, n) if stage == SUBACUTE else rng.uniform(-0.65, 0.35, n)
             _remote_change(h, rows, pattern, rng)
             _invert_t(h, rows, pattern, rng.uniform(*weight, n), share)
             lift = rng.uniform(0.04, 0.12, n) if stage == SUBACUTE else rng.uniform(0.0, 0.03, n)
@@ -99,7 +103,7 @@ def _remote_change(h: Hearts, rows: Rows, pattern: Floats, rng: np.random.Genera
     where = TERRITORIES["nonspecific"] * (1 - np.clip(np.abs(pattern), 0, 1))
     degree = np.where(rng.random((n, 1)) < 0.6, rng.uniform(0.2, 1.0, (n, 1)), 0.0)
     kept = 1 - np.clip(where, 0, 1) * degree * rng.uniform(0.5, 1.1, (n, 1))
-    h.t[rows, 0] = h.t[rows, 0] * kept - where * degree * rng.uniform(0.0, 0.05, (n, 1))
+    h.t[rows, 0] = h.t[rows, 0] * kept - where * degree * rng.uniform(0.0, 0.14, (n, 1))
     h.st[rows, 0] -= (where * degree * rng.uniform(0.0, 0.06, (n, 1))).astype(np.float32)
 
 

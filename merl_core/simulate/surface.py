@@ -17,7 +17,7 @@ _DRAWN = (
     "anterior",
     "inferior",
 )
-_DRAWN_SHARES = (0.25, 0.17, 0.15, 0.15, 0.08, 0.10, 0.10)
+_DRAWN_SHARES = (0.33, 0.20, 0.15, 0.16, 0.05, 0.055, 0.055)
 
 
 def _drawn_territories(rows: Rows, rng: np.random.Generator) -> Iterator[tuple[str, Rows]]:

@@ -18,7 +18,7 @@ from merl_core.simulate import simulate
 @pytest.fixture(scope="session")
 def tiny_config() -> ModelConfig:
     return ModelConfig(
-        ecg=EcgConfig(depths=(1, 1, 1, 1), widths=(8, 8, 16, 16)),
+        ecg=EcgConfig(depths=(1, 1, 1, 1), widths=(8, 8, 16, 16), beat_width=8),
         text=TextConfig(hidden=32),
         embed_dim=24,
     )

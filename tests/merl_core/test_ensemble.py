@@ -28,6 +28,21 @@ def test_a_cosine_of_the_ensemble_is_the_mean_of_its_members_cosines() -> None:
     torch.testing.assert_close(lengths, torch.ones(3))
 
 
+def test_an_ensemble_measures_the_beats_once_for_all_members() -> None:
+    config = SMALL.model_copy(update={"ecg": SMALL.ecg.model_copy(update={"beat_width": 4})})
+    torch.manual_seed(0)
+    members = [MerlModel(config).eval(), MerlModel(config).eval()]
+    x = torch.randn(3, 12, 700)
+    calls: list[int] = []
+    members[0].beat_features.register_forward_hook(lambda *_: calls.append(0))
+    members[1].beat_features.register_forward_hook(lambda *_: calls.append(1))
+    with torch.inference_mode():
+        together = join_models(members).encode_ecg(x)
+        assert calls == [0]
+        alone = [member.encode_ecg(x) for member in members]
+    torch.testing.assert_close(together, torch.cat(alone, dim=-1) / 2**0.5)
+
+
 def test_a_single_model_stays_itself() -> None:
     model = small_model(1)
     assert join_models([model]) is model

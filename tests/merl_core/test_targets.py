@@ -5,6 +5,7 @@ from merl_core.datasets.ptbxl import PtbXl
 from merl_core.simulate import STATEMENTS
 from merl_core.targets import (
     Vocabulary,
+    draw_weights,
     load_vocabulary,
     targets_from_findings,
     targets_from_ptbxl,
@@ -87,3 +88,26 @@ def test_simulated_findings_hold_with_their_ancestors(vocabulary: Vocabulary) ->
     assert targets[vocabulary.index["atrial-fibrillation"]] == 1
     assert targets[vocabulary.index["sinus-rhythm"]] == 0
     assert targets[vocabulary.index["arrhythmia"]] == 1
+
+
+def test_rare_findings_are_drawn_more_often_by_the_power_asked_for() -> None:
+    targets = np.zeros((100, 3), np.float32)
+    targets[:90, 0] = 1
+    targets[90:, 1] = 1
+    even = draw_weights(targets, 0.0, 0, None)
+    np.testing.assert_allclose(even, 1 / 100)
+    tempered = draw_weights(targets, 0.5, 0, None)
+    assert tempered[99] / tempered[0] == pytest.approx((0.9 / 0.1) ** 0.5)
+    assert tempered.sum() == pytest.approx(1)
+
+
+def test_normal_ecgs_get_the_share_asked_for() -> None:
+    targets = np.zeros((100, 3), np.float32)
+    targets[:90, 0] = 1
+    targets[90:95, 1] = 1
+    targets[95:, 2] = 1
+    weights = draw_weights(targets, 0.5, 0, 0.3)
+    assert weights[:90].sum() == pytest.approx(0.3)
+    assert weights.sum() == pytest.approx(1)
+    only_normal = draw_weights(targets[:90], 0.5, 0, 0.3)
+    assert only_normal.sum() == pytest.approx(1)
