@@ -1,4 +1,4 @@
-"""What a reader measures: the mean beat of a recording, its amplitudes in each lead, and its rhythm.
+"""What a reader measures: the mean beat of a recording, its size in each lead, and its rhythm.
 
 All of it is arithmetic without weights on tensors of any device, so that a model can hold it.
 """
@@ -12,7 +12,21 @@ from torch.nn import functional as F
 _BEFORE_S: Final = 0.36
 _AFTER_S: Final = 0.56
 """What is kept around a beat's steepest point."""
+_BASELINE_S: Final = (-0.14, -0.07)
 _QRS_S: Final = (-0.09, 0.11)
+_EARLY_S: Final = (-0.07, -0.01)
+_LATE_S: Final = (0.03, 0.10)
+_ST_S: Final = ((0.08, 0.10), (0.11, 0.13), (0.14, 0.16), (0.18, 0.20))
+_T_S: Final = (0.13, 0.50)
+_P_S: Final = (-0.30, -0.08)
+_P_PARTS_S: Final = ((-0.30, -0.25), (-0.24, -0.20), (-0.19, -0.14), (-0.14, -0.08))
+"""Seconds from a beat's steepest point; of wide and narrow beats alike, so they overlap."""
+_T_OF_RR: Final = 0.62
+"""Share of the RR interval by which T has ended, and beyond which the next P may lie."""
+_Q_MV: Final = (0.04, 0.06)
+"""Depths between which a Q wave begins to count for its length."""
+_PER_LEAD: Final = 25
+_SCALARS: Final = 13
 _REFRACTORY_S: Final = 0.26
 _STEEP: Final = 0.35
 """Of the usual steepest slope: what counts as a beat."""
@@ -126,7 +140,7 @@ class BeatFeatures(nn.Module):
     def __init__(self, n_leads: int, fs: float) -> None:
         super().__init__()
         self.fs = fs
-        self.n_features = n_leads * 25 + 5 + 8
+        self.n_features = n_leads * _PER_LEAD + _SCALARS
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
@@ -145,19 +159,19 @@ class BeatFeatures(nn.Module):
         return beat[..., first : round((_BEFORE_S + end_s) * self.fs)]
 
     def _amplitudes(self, beat: Tensor, rr_s: Tensor) -> tuple[Tensor, Tensor]:
-        beat = beat - self._part(beat, -0.14, -0.07).mean(dim=-1, keepdim=True)
+        """Return millivolts (B, 25 L), leads within each kind, and widths and times (B, 5)."""
+        beat = beat - self._part(beat, *_BASELINE_S).mean(dim=-1, keepdim=True)
         qrs = self._part(beat, *_QRS_S)
         clock = torch.arange(qrs.shape[-1], device=beat.device)
         top = qrs.argmax(dim=-1, keepdim=True)
         before = torch.where(clock < top, qrs, torch.zeros_like(qrs))
         after = torch.where(clock > top, qrs, torch.zeros_like(qrs))
-        early = self._part(beat, -0.07, -0.01)
-        late = self._part(beat, 0.03, 0.10)
-        is_low = (-0.04 - before).clamp(0, 0.02) / 0.02
-        q_length = is_low.mean(dim=-1)
+        early = self._part(beat, *_EARLY_S)
+        late = self._part(beat, *_LATE_S)
+        shallow, deep = _Q_MV
+        q_length = ((-shallow - before) / (deep - shallow)).clamp(0, 1).mean(dim=-1)
         t_wave, t_shape = self._t_wave(beat, rr_s)
-        p_start = -0.30
-        p_wave = self._part(beat, p_start, -0.08)
+        p_wave = self._part(beat, *_P_S)
         parts = [
             qrs.amax(dim=-1),
             qrs.amin(dim=-1),
@@ -171,21 +185,24 @@ class BeatFeatures(nn.Module):
             late.amax(dim=-1),
             late.mean(dim=-1),
             q_length,
-            *(self._part(beat, s, s + 0.02).mean(dim=-1) for s in (0.08, 0.11, 0.14, 0.18)),
+            *(self._part(beat, *place).mean(dim=-1) for place in _ST_S),
             *t_wave,
             p_wave.amax(dim=-1),
             p_wave.amin(dim=-1),
-            *(self._part(beat, p_start + s, p_start + s + 0.05).mean(dim=-1) for s in (0, 0.055, 0.11, 0.165)),
+            *(self._part(beat, *place).mean(dim=-1) for place in _P_PARTS_S),
         ]
         slope = (qrs[..., 1:] - qrs[..., :-1]).abs().sum(dim=1)  # (B, W)
         steepest = slope.amax(dim=-1, keepdim=True).clamp_min(1e-6)
-        width = [(slope > share * steepest).to(beat.dtype).sum(dim=-1, keepdim=True) / 8 for share in (0.1, 0.2)]
+        width = [
+            (slope > share * steepest).to(beat.dtype).sum(dim=-1, keepdim=True) / (0.08 * self.fs)
+            for share in (0.1, 0.2)
+        ]
         return torch.cat(parts, dim=-1), torch.cat([*width, *t_shape], dim=-1)
 
     def _t_wave(self, beat: Tensor, rr_s: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        wave = self._part(beat, 0.13, 0.5)
-        time = 0.13 + torch.arange(wave.shape[-1], device=beat.device) / self.fs
-        inside = (time < 0.62 * rr_s).to(beat.dtype)  # (B, W)
+        wave = self._part(beat, *_T_S)
+        time = _T_S[0] + torch.arange(wave.shape[-1], device=beat.device) / self.fs
+        inside = (time < _T_OF_RR * rr_s).to(beat.dtype)  # (B, W)
         wave = wave * inside[:, None]
         power = wave.square().sum(dim=1) + 1e-9  # (B, W)
         weight = power / power.sum(dim=-1, keepdim=True)

@@ -301,7 +301,7 @@ def _draw(family: str, rng: np.random.Generator) -> str:
 def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
     """Draw findings that go together.
 
-    One record in eight is normal. Half of the others are built around a finding drawn from the
+    One record in four is normal. Two in five of the others are built around a finding drawn from the
     whole registry, so that rare ones are seen often enough to learn; the rest, and what is added
     to each, follows clinical proportions.
     """
@@ -334,7 +334,7 @@ def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
 
 _COMPANIONS = (
     ("left-ventricular-hypertrophy", "left-ventricular-strain", 0.5),
-    ("left-ventricular-hypertrophy", "left-atrial-enlargement", 0.3),
+    ("left-ventricular-hypertrophy", "left-atrial-enlargement", 0.36),
     ("anteroseptal-myocardial-infarction", "left-anterior-fascicular-block", 0.2),
     ("anterior-myocardial-infarction", "left-anterior-fascicular-block", 0.2),
     ("right-ventricular-hypertrophy", "right-atrial-enlargement", 0.3),

@@ -83,9 +83,7 @@ def infarction(territory: str, stage: int) -> Effect:
             )
             _acute_injury(h, rows, pattern, rng)
         else:
-            _necrosis(
-                h, rows, pattern, size * rng.uniform(0.8, 1.0, n), rng.uniform(0.55, 1.15, n)
-            )
+            _necrosis(h, rows, pattern, size * rng.uniform(0.8, 1.0, n), rng.uniform(0.55, 1.15, n))
             weight = (0.12, 0.50) if stage == SUBACUTE else (-0.12, 0.12)
             share = rng.uniform(0.3, 1.0, n) if stage == SUBACUTE else rng.uniform(-0.65, 0.35, n)
             _remote_change(h, rows, pattern, rng)

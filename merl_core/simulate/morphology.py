@@ -18,11 +18,11 @@ def left_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator
     more = rng.uniform(1.30, 1.85, n)[:, None, None]
     lead = np.array([0.8, 0.95, 0.5], dtype=np.float32)
     h.loop[rows, 0, 2:5] *= (1 + (more - 1) * lead).astype(np.float32)
-    leftward = transverse_rotation(rng.uniform(0.0, 0.25, n)) @ frontal_rotation(
+    turned = transverse_rotation(rng.uniform(0.0, 0.25, n)) @ frontal_rotation(
         np.deg2rad(rng.uniform(2, 30, n))
     )
     h.turn[rows] = 0.6 * h.turn[rows] + 0.4 * np.eye(3, dtype=np.float32)
-    h.loop[rows, 0] = np.einsum("nij,nkj->nki", leftward, h.loop[rows, 0])
+    h.loop[rows, 0] = np.einsum("nij,nkj->nki", turned, h.loop[rows, 0])
     h.qrs_ms[rows, 0] = np.clip(h.qrs_ms[rows, 0] + rng.uniform(2, 16, n), 84, 118)
     h.t_vector[rows, 0] *= rng.uniform(0.5, 1.0, n)[:, None].astype(np.float32)
 

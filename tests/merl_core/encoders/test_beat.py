@@ -4,7 +4,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from merl_core.encoders.beat import BeatFeatures, BeatReader, find_beats, mean_beat
+from merl_core.encoders.beat import BeatFeatures, BeatReader, find_beats
 from merl_core.model import EcgConfig, MerlModel, ModelConfig, SignalConfig
 from merl_core.preprocess import bandpass
 from merl_core.records import STANDARD_LEADS
@@ -138,6 +138,4 @@ def test_a_reader_is_refused_where_it_cannot_measure() -> None:
     with pytest.raises(ValidationError, match="statistics pool"):
         EcgConfig(pool="mean", beat_width=4)
     with pytest.raises(ValidationError, match="millivolts"):
-        ModelConfig(
-            ecg=EcgConfig(beat_width=4), signal=SignalConfig(normalization="merl_minmax")
-        )
+        ModelConfig(ecg=EcgConfig(beat_width=4), signal=SignalConfig(normalization="merl_minmax"))
