@@ -342,7 +342,9 @@ _COMPANIONS = (
 )
 """What often comes with a finding: the pair, and the chance.
 
-Source: Hancock et al. (2009), recommendations part V, on atrial signs of ventricular overload.
+Source: Hancock et al. (2009), recommendations part V, on atrial signs of ventricular overload;
+Elizari et al., Circulation 115:1154 (2007), on the left anterior fascicle, which the artery of the
+anterior wall feeds.
 """
 
 

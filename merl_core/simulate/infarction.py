@@ -31,7 +31,8 @@ def _necrosis(
 ) -> None:
     """Lose R and gain Q where the pattern is positive; mirror it where it is negative.
 
-    The limb leads are treated as I and aVF, so that III, aVL and aVR follow.
+    The limb leads are treated as I and aVF, so that III, aVL and aVR follow. What shows as Q takes
+    the first forces nearly whole.
 
     Args:
         h: The hearts.
