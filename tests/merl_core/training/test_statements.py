@@ -108,7 +108,8 @@ def test_the_text_stage_of_trained_weights_changes_their_text_projection_alone(
     old = load_checkpoint(unbroken / "tiny").model.state_dict()
     new = load_checkpoint(tmp_path / "tiny").model.state_dict()
     changed = {name for name in new if not torch.equal(old[name], new[name])}
-    assert len(changed) == 2 * 4
+    weights = {f"members.{k}.proj_t.{layer}.weight" for k in (0, 1) for layer in (0, 2)}
+    assert weights <= changed  # stored in 16 bits, a bias may round to what it was
     assert all(".proj_t." in name for name in changed), changed
 
 
