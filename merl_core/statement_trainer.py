@@ -104,17 +104,17 @@ class StatementTrainer:
             return statement_loss(logits, soft, self.positive_weight[columns])
 
         loss = align(join_parts(ecg_parts))
-        parts = {"statement": float(loss.detach())}
+        losses = {"statement": float(loss.detach())}
         if len(ecg_parts) > 1:
             alone = torch.stack([align(part) for part in ecg_parts]).sum()
             loss = loss + config.part_weight * alone
-            parts["parts"] = float(alone.detach())
+            losses["parts"] = float(alone.detach())
         projected = ecg_parts[0]
         if config.concept_weight:
             direct = self.concept(F.relu(projected))[:, columns]
             concept = statement_loss(direct, soft, self.positive_weight[columns])
             loss = loss + config.concept_weight * concept
-            parts["concept"] = float(concept.detach())
+            losses["concept"] = float(concept.detach())
         if config.measurement_weight:
             known = ~measured.isnan()
             error = F.smooth_l1_loss(
@@ -122,16 +122,16 @@ class StatementTrainer:
             )
             measurement = (error * known).sum() / known.sum().clamp_min(1)
             loss = loss + config.measurement_weight * measurement
-            parts["measurement"] = float(measurement.detach())
+            losses["measurement"] = float(measurement.detach())
         if config.uma_weight:
             uma = clip_loss(*self.model.uma_views(pooled), 1 / 0.07)
             loss = loss + config.uma_weight * uma
-            parts["uma"] = float(uma.detach())
+            losses["uma"] = float(uma.detach())
         if not math.isfinite(float(loss.detach())):
             msg = f"the loss is {float(loss.detach())!r} at step {step}"
             raise MerlError(msg)
         self._update(loss, step)
-        return {name: round(value, 4) for name, value in parts.items()}
+        return {name: round(value, 4) for name, value in losses.items()}
 
     def _update(self, loss: Tensor, step: int) -> None:
         self.optimizer.zero_grad(set_to_none=True)
