@@ -12,12 +12,15 @@ from typing import Any, Final
 
 import yaml
 
+from knowledge_sources.ecg_statements import load_ecg_statements
 from knowledge_sources.naming import normalize_name
 
 _DATA: Final = Path(__file__).parent / "data" / "lexicon.yaml"
 _ENDINGS: Final = ("", "e", "en", "er", "es", "em", "n", "s", "ene", "ener", "enes")
 _LINKS: Final = ("", "s", "n", "en", "e", "es")
 _SHORTEST_PART: Final = 3
+_BETWEEN_PHRASES: Final = re.compile(r"([,;|\n]\s*|(?<![\dIVXivx])\.\s+)")
+"""Kept by the split; a full stop after a number belongs to its grade."""
 _ROMAN_GRADE: Final = re.compile(r"\b(iii|ii|i|[123])\s*(?:\.|°)?\s*grad(?:es)?\b")
 _GRADES: Final = {"i": "first", "ii": "second", "iii": "third", "1": "first", "2": "second",
                   "3": "third"}  # fmt: skip
@@ -37,6 +40,31 @@ def say_in_terms(text: str) -> tuple[str, ...]:
     name = normalize_name(text)
     readings = (_from_lay(name), _from_german(text), _from_spanish(name))
     return tuple(dict.fromkeys(r for r in readings if r and r != name))
+
+
+def say_german_in_english(text: str) -> str:
+    """Return a text whose German phrases are said in English terms, the others as they are.
+
+    A phrase is German if a word of it is, and no word of our English names and definitions.
+    """
+    return "".join(
+        _from_german(part) or part if _is_german(part) else part
+        for part in _BETWEEN_PHRASES.split(text)
+    )
+
+
+def _is_german(phrase: str) -> bool:
+    for word in normalize_name(phrase).split():
+        term = None if word in _english_words() else _german_word(word)
+        if term is not None and term.rstrip("s") != word.rstrip("s"):
+            return True
+    return False
+
+
+@cache
+def _english_words() -> frozenset[str]:
+    texts = (f"{c.canonical_name} {c.definition}" for c in load_ecg_statements().concepts)
+    return frozenset(word for text in texts for word in normalize_name(text).split())
 
 
 @cache

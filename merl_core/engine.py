@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from knowledge_sources.translation import say_german_in_english
 from merl_core.backend_names import DEFAULT_BACKEND
 from merl_core.backends import make_backend
 from merl_core.checkpoint import Checkpoint, load_checkpoint
@@ -236,6 +237,8 @@ class Engine:
     def _encode_new(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self._sentences is None:
             self._sentences = self._load_sentence_encoder()
+        if self.config.text.german == "in_english":
+            texts = [say_german_in_english(text) for text in texts]
         features = self._project_texts(texts)
         if self.config.text.prompt_pooling == "name_and_whole":
             features = features + self._project_texts([first_phrase(text) for text in texts])

@@ -108,6 +108,9 @@ class TextConfig(_Strict):
     dropout: float = 0.0
     prompt_pooling: Literal["whole", "name_and_whole"] = "name_and_whole"
     """Whether a prompt's feature is that of its text, or joined with that of its first phrase."""
+    german: Literal["as_written", "in_english"] = "as_written"
+    """Whether an engine says German phrases in English terms before it encodes them: an English
+    sentence encoder knows few German words."""
     standardized: bool = False
     """Whether each number of a sentence vector is centred and scaled first, as over the training
     texts: sentences about ECGs lie close together, and what tells them apart is small."""

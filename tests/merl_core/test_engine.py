@@ -127,6 +127,18 @@ def test_a_prompt_lies_between_its_name_and_its_text(engine: Engine) -> None:
     np.testing.assert_allclose(joined @ name, joined @ whole, atol=1e-5)
 
 
+def test_german_is_encoded_as_what_it_says_in_english_where_the_checkpoint_asks_for_it() -> None:
+    engine = Engine("merl-sim", device="cpu")
+    assert engine.config.text.german == "in_english"
+    one, two = engine.encode_text(["Linksschenkelblock", "left bundle branch block"])
+    np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_german_is_encoded_as_written_elsewhere(engine: Engine) -> None:
+    one, two = engine.encode_text(["Linksschenkelblock", "left bundle branch block"])
+    assert not np.allclose(one, two, atol=1e-2)
+
+
 def test_a_percentile_comes_with_the_interval_that_its_bank_allows(engine: Engine) -> None:
     row = engine.classify(noise(), PROMPTS).scores[0]
     assert row.percentile is not None
