@@ -14,39 +14,33 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.text_retrieval import N_REPORTS, UNUSED_SEED, rank_of_right, summarize
+from benchmarks.text_retrieval import (
+    N_REPORTS,
+    projection,
+    rank_of_right,
+    reports_in,
+    summarize,
+)
 from knowledge_sources.translation import say_german_in_english
 from merl_core.checkpoint import load_checkpoint
 from merl_core.encoders.text import SentenceEncoder
-from merl_core.simulate import simulate
 
 RESULTS = Path(__file__).parent / "results" / "report_languages.json"
 
 
-def reports(style: str) -> list[str]:
-    """Return the reports of the same recordings in one style."""
-    made = simulate(None, n_records=N_REPORTS, fs=100, seed=UNUSED_SEED, report_style=style)
-    return list(made.reports)
-
-
 def measure(name: str) -> dict[str, Any]:
     """Return how often the plain English report lies first, and what share of others farther."""
-    model, encoder = load_checkpoint(name).model, SentenceEncoder()
-
-    def features(texts: list[str]) -> Any:
-        with torch.inference_mode():
-            return model.encode_text(torch.from_numpy(encoder.embed(texts))).numpy()
-
-    german = reports("german")
-    plain = features(reports("plain"))
+    project, encoder = projection(load_checkpoint(name).model), SentenceEncoder()
+    german = reports_in("german")
+    plain = project(encoder.embed(reports_in("plain")))
     queries = {
         "German as written": german,
         "German said in English terms": [say_german_in_english(text) for text in german],
-        "another English wording": reports("clinician"),
+        "another English wording": reports_in("clinician"),
     }
     found = {}
     for kind, texts in queries.items():
-        ranks = rank_of_right(features(texts), plain, np.arange(N_REPORTS))
+        ranks = rank_of_right(project(encoder.embed(texts)), plain, np.arange(N_REPORTS))
         nearer = round(1 - float(ranks.mean()) / (N_REPORTS - 1), 3)
         found[kind] = summarize(ranks) | {"nearer_than": nearer}
     return found

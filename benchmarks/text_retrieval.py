@@ -42,6 +42,11 @@ Vectors = NDArray[np.float32]
 Project = Callable[[Vectors], Vectors]
 
 
+def reports_in(style: str) -> tuple[str, ...]:
+    """Return the reports of the same recordings in one style of `merl_core.simulate`."""
+    return simulate(None, n_records=N_REPORTS, seed=UNUSED_SEED, report_style=style).reports
+
+
 def rank_of_right(queries: Vectors, names: Vectors, right: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the place, from 0, of the right name among all for each query."""
     scores = queries @ names.T  # (Q, C)
@@ -95,10 +100,7 @@ class Questions:
         kinds = [f"name, {kind_of(concepts[column], name)}" for name, column in names]
         self._kinds = np.array(kinds + ["definition"] * len(definitions))
         self._german, self._english = (
-            encoder.embed(
-                simulate(None, n_records=N_REPORTS, seed=UNUSED_SEED, report_style=style).reports
-            )
-            for style in ("german", "clinician")
+            encoder.embed(reports_in(style)) for style in ("german", "clinician")
         )
 
     def answer(self, project: Project) -> dict[str, Any]:

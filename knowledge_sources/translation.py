@@ -55,8 +55,9 @@ def say_german_in_english(text: str) -> str:
 
 def _is_german(phrase: str) -> bool:
     for word in normalize_name(phrase).split():
-        term = None if word in _english_words() else _german_word(word)
-        if term is not None and term.rstrip("s") != word.rstrip("s"):
+        term = _german_word(word)
+        is_other = term is not None and term.rstrip("s") != word.rstrip("s")
+        if is_other and word not in _english_words():  # last: few texts need that table
             return True
     return False
 

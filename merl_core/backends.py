@@ -20,26 +20,16 @@ Encode = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Takes prepared windows (B, L, T) and returns normalised features (B, D), float32."""
 
 
-class _Measure(nn.Module):
-    """The graph of what a model measures of windows (B, L, T): (B, F)."""
+class _Method(nn.Module):
+    """One method of a model as a module, so that its graph can be traced."""
 
-    def __init__(self, model: DualEncoder) -> None:
+    def __init__(self, model: DualEncoder, name: str) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.name = model, name
 
-    def forward(self, x: Tensor) -> Tensor | None:
-        return self.model.measure(x)
-
-
-class _Tower(nn.Module):
-    """The graph of the forward: windows, and what was measured of them, to features (B, D)."""
-
-    def __init__(self, model: DualEncoder) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor, measured: Tensor | None = None) -> Tensor:
-        return self.model.encode_ecg(x, measured)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        found: Tensor = getattr(self.model, self.name)(*inputs)
+        return found
 
 
 def make_backend(name: str, model: DualEncoder, device: torch.device) -> Encode:
@@ -103,9 +93,9 @@ def _openvino(model: DualEncoder, precision: str) -> Encode:
         }
         return core.compile_model(_convert(part, examples), "CPU", how)
 
-    measure = None if measured is None else compiled(_Measure(model), (windows,), "f32")
+    measure = None if measured is None else compiled(_Method(model, "measure"), (windows,), "f32")
     inputs = (windows,) if measured is None else (windows, measured)
-    tower = compiled(_Tower(model), inputs, precision)
+    tower = compiled(_Method(model, "encode_ecg"), inputs, precision)
 
     def run(windows: NDArray[np.float32]) -> NDArray[np.float32]:
         given = [np.ascontiguousarray(windows)]

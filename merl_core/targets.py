@@ -139,7 +139,7 @@ def targets_from_findings(
     return targets
 
 
-def rarity_weights(targets: NDArray[np.float32], power: float = 0.5) -> NDArray[np.float64]:
+def rarity_weights(targets: NDArray[np.float32], power: float) -> NDArray[np.float64]:
     """Return how often each record should be drawn: by its rarest finding, tempered."""
     is_positive = targets == 1
     share = is_positive.sum(axis=0).clip(1) / len(targets)
