@@ -23,14 +23,15 @@ from benchmarks.text_retrieval import (
 )
 from knowledge_sources.translation import say_german_in_english
 from merl_core.checkpoint import load_checkpoint
-from merl_core.encoders.text import SentenceEncoder
+from merl_core.text_tower import load_text_encoder
 
 RESULTS = Path(__file__).parent / "results" / "report_languages.json"
 
 
 def measure(name: str) -> dict[str, Any]:
     """Return how often the plain English report lies first, and what share of others farther."""
-    project, encoder = projection(load_checkpoint(name).model), SentenceEncoder()
+    model = load_checkpoint(name).model
+    project, encoder = projection(model), load_text_encoder(model.config.text)
     german = reports_in("german")
     plain = project(encoder.embed(reports_in("plain")))
     queries = {

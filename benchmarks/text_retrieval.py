@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from knowledge_sources.concept import AliasKind, Concept
 from merl_core.corpus import load_corpus
-from merl_core.encoders.text import SentenceEncoder
 from merl_core.ensemble import DualEncoder
 from merl_core.simulate import simulate
 from merl_core.targets import Vocabulary, load_vocabulary
 from merl_core.text_stage import TextStage
+from merl_core.text_tower import TextEncoder, load_text_encoder
 from merl_core.train import train
 from merl_core.train_config import load_train_config
 from merl_core.training.run_folder import RunFolder
@@ -36,6 +36,8 @@ RECIPE = Path(__file__).parents[1] / "merl_core" / "configs" / "merl-sim.yaml"
 RESULTS = Path(__file__).parent / "results" / "text_retrieval.json"
 HELD_OUT = 0.2
 N_REPORTS = 500
+SENTENCE = 384
+"""Numbers of a sentence; the others are of its words."""
 UNUSED_SEED = 987_654_321
 
 Vectors = NDArray[np.float32]
@@ -87,8 +89,7 @@ def projection(model: DualEncoder) -> Project:
 class Questions:
     """Held-out texts, embedded once, and what is right for each."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        encoder = SentenceEncoder()
+    def __init__(self, vocabulary: Vocabulary, encoder: TextEncoder) -> None:
         concepts = vocabulary.concepts
         names, definitions = (
             ask(vocabulary, HELD_OUT) for ask in (held_out_names, held_out_definitions)
@@ -126,8 +127,8 @@ def main() -> None:
     recipe = load_train_config(RECIPE).model_copy(update=changes)
     steps = {"n_steps": arguments.steps, "text_stage": None}
     vocabulary = load_vocabulary()
-    questions = Questions(vocabulary)
-    arms = {"sentence encoder": questions.answer(lambda vectors: vectors)}
+    questions = Questions(vocabulary, load_text_encoder(recipe.model.text))
+    arms = {"sentence encoder": questions.answer(lambda vectors: vectors[:, :SENTENCE])}
     with tempfile.TemporaryDirectory() as folder:
         first, cache = recipe.model_copy(update=steps), Path(folder) / "cache"
         trained = train(first, load_corpus(first, None, cache), RunFolder(Path(folder) / "first"))

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from merl_core.datasets.ptbxl import PtbXl
-from merl_core.encoders.text import SentenceEncoder
 from merl_core.errors import MerlError
 from merl_core.targets import Vocabulary, load_vocabulary
 from merl_core.text_stage import Reports
+from merl_core.text_tower import load_text_encoder
 from merl_core.train_config import TrainConfig
 from merl_core.training_data import (
     TRAINING_FOLDS,
@@ -76,7 +76,7 @@ def load_corpus(config: TrainConfig, data: Path | None, cache: Path | None) -> C
         simulated = simulated_examples(config.n_simulated, 1000 * config.seed + 1, vocabulary)
     validation = None if data is None else load_real(data, [VALIDATION_FOLD])
     pool = compose_texts(vocabulary, seed=config.seed, held_out=config.held_out_names)
-    encoder = SentenceEncoder()
+    encoder = load_text_encoder(config.model.text)
     vectors = embed_texts(pool.texts, cache, encoder)
     reports = None
     if config.text_stage is not None:

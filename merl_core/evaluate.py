@@ -15,13 +15,14 @@ from merl_core.calibration import fit_calibration
 from merl_core.checkpoint import Checkpoint, load_checkpoint, write_calibration
 from merl_core.datasets.manifest import Manifest
 from merl_core.datasets.ptbxl import PtbXl
-from merl_core.encoders.text import SentenceEncoder
 from merl_core.engine import EncodedRecord, Engine
 from merl_core.ensemble import DualEncoder, build_model
 from merl_core.errors import InvalidRecordError, MerlError
 from merl_core.file_encoding import encode_files
 from merl_core.metrics import auroc, average_precision, bootstrap, interval, macro_interval
+from merl_core.model import TextConfig
 from merl_core.targets import load_vocabulary
+from merl_core.text_tower import load_text_encoder
 from merl_core.zero_shot import join_windows
 
 MIN_POSITIVES: Final = 5
@@ -89,12 +90,12 @@ def encode_signals(model: DualEncoder, signals: NDArray[np.float32]) -> NDArray[
 def encode_names(model: DualEncoder, names: Sequence[str]) -> NDArray[np.float32]:
     """Return normalised text features of shape (C, D)."""
     with torch.inference_mode():
-        return model.encode_text(torch.from_numpy(_embed(tuple(names)))).numpy()
+        return model.encode_text(torch.from_numpy(_embed(tuple(names), model.config.text))).numpy()
 
 
 @cache
-def _embed(names: tuple[str, ...]) -> NDArray[np.float32]:
-    return SentenceEncoder().embed(names)
+def _embed(names: tuple[str, ...], config: TextConfig) -> NDArray[np.float32]:
+    return load_text_encoder(config).embed(names)
 
 
 def encode_manifest(

@@ -33,7 +33,12 @@ def clip_loss(
     return F.cross_entropy(logits, forward) + F.cross_entropy(logits.T, backward)
 
 
-def statement_loss(logits: Tensor, targets: Tensor, positive_weight: Tensor) -> Tensor:
+def statement_loss(
+    logits: Tensor,
+    targets: Tensor,
+    positive_weight: Tensor,
+    pair_weight: Tensor | None = None,
+) -> Tensor:
     """Return the sigmoid loss over ECGs and statements, unknown pairs left out.
 
     Each ECG is drawn to all texts of statements that it shows and pushed from those that it is
@@ -45,9 +50,13 @@ def statement_loss(logits: Tensor, targets: Tensor, positive_weight: Tensor) -> 
         logits: Shape (B, M), M texts.
         targets: Shape (B, M); 1, 0 or NaN for unknown.
         positive_weight: Shape (M,): how much a positive counts, more for rare statements.
+        pair_weight: Shape (B, M): how much each pair counts; None for 1. The sum is divided by the
+            number of known pairs, not by their weights.
     """
     known = ~targets.isnan()
     loss = F.binary_cross_entropy_with_logits(
         logits, targets.nan_to_num(), pos_weight=positive_weight, reduction="none"
     )
+    if pair_weight is not None:
+        loss = loss * pair_weight
     return (loss * known).sum() / known.sum().clamp_min(1)

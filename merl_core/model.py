@@ -26,6 +26,7 @@ from merl_core.records import STANDARD_LEADS
 MERL_LEADS: Final = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """Order of MIMIC-IV-ECG, and so of the paper's weights: aVF before aVL."""
 
+MINILM: Final = "all-MiniLM-L6-v2"
 _DEAD_SPREAD: Final = 1e-6
 _NOT_OF_THE_ECG: Final = ("linear1", "linear2", "proj_t", "text_dropout")
 
@@ -92,7 +93,7 @@ class EcgConfig(_Strict):
 class TextConfig(_Strict):
     """The text tower: a frozen sentence encoder and what is trained behind it."""
 
-    model: str = "all-MiniLM-L6-v2"
+    model: str = MINILM
     """This one, or the name of any text encoder of the Hugging Face hub, or its folder."""
     sha256: str = MODEL_SHA256["model.safetensors"]
     """Of the weights of all-MiniLM-L6-v2; empty for models of the hub."""
@@ -103,7 +104,11 @@ class TextConfig(_Strict):
     n_adapted_layers: int = Field(default=0, ge=0)
     """Last layers that were trained; the checkpoint then holds their tensors."""
     width: int = 384
-    """Length of a sentence vector."""
+    """Length of a text's vector; 768 with words."""
+    words: bool = False
+    """Whether the mean of a text's word vectors, as all-MiniLM-L6-v2 takes them in, stands behind
+    its sentence vector: opposites such as left and right differ in one word, which a vector of the
+    whole sentence hardly shows."""
     hidden: int = 512
     dropout: float = 0.0
     prompt_pooling: Literal["whole", "name_and_whole"] = "name_and_whole"
@@ -114,6 +119,13 @@ class TextConfig(_Strict):
     standardized: bool = False
     """Whether each number of a sentence vector is centred and scaled first, as over the training
     texts: sentences about ECGs lie close together, and what tells them apart is small."""
+
+    @model_validator(mode="after")
+    def _check_words(self) -> Self:
+        if self.words and self.model != MINILM:
+            msg = f"words are those of {MINILM}, not of {self.model!r}"
+            raise ValueError(msg)
+        return self
 
 
 MEDCPT: Final = TextConfig(

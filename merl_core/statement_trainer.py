@@ -3,7 +3,7 @@
 import copy
 import json
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -18,10 +18,13 @@ from merl_core.ensemble import members_of
 from merl_core.errors import MerlError
 from merl_core.losses import clip_loss, statement_loss
 from merl_core.model import MerlModel, join_parts
-from merl_core.targets import draw_weights
+from merl_core.targets import confusable_pairs, draw_weights
 from merl_core.train_config import TrainConfig
 from merl_core.training.schedule import warm_cosine
 from merl_core.training_data import Examples, n_measurements
+
+_LIKENESS_POWER: Final = 4
+"""Of the cosine of two names: left and right differ by little, most siblings by much."""
 
 
 class StatementTrainer:
@@ -59,6 +62,7 @@ class StatementTrainer:
         ]
         self.sources = sources
         self.positive_weight = _positive_weight(sources)
+        self.confusable = self._confusable()
 
     def _groups(self) -> list[dict[str, Any]]:
         plain = [p for p in self.model.parameters() if p.ndim < 2]
@@ -97,11 +101,12 @@ class StatementTrainer:
         columns, text_features = self._draw_texts()
         smooth = config.label_smoothing
         soft = targets[:, columns] * (1 - 2 * smooth) + smooth
+        pair_weight = self._pair_weight(targets)[:, columns]
 
         def align(projected: Tensor) -> Tensor:
             features = F.normalize(projected, dim=-1)
             logits = self.model.logit_scale * features @ text_features.T + self.prior[columns]
-            return statement_loss(logits, soft, self.positive_weight[columns])
+            return statement_loss(logits, soft, self.positive_weight[columns], pair_weight)
 
         loss = align(join_parts(ecg_parts))
         losses = {"statement": float(loss.detach())}
@@ -112,7 +117,7 @@ class StatementTrainer:
         projected = ecg_parts[0]
         if config.concept_weight:
             direct = self.concept(F.relu(projected))[:, columns]
-            concept = statement_loss(direct, soft, self.positive_weight[columns])
+            concept = statement_loss(direct, soft, self.positive_weight[columns], pair_weight)
             loss = loss + config.concept_weight * concept
             losses["concept"] = float(concept.detach())
         if config.measurement_weight:
@@ -132,6 +137,19 @@ class StatementTrainer:
             raise MerlError(msg)
         self._update(loss, step)
         return {name: round(value, 4) for name, value in losses.items()}
+
+    def _confusable(self) -> Tensor:
+        """Return how easily two concepts' names are confused, shape (C, C), 0 to 1."""
+        names = torch.stack([self.corpus.text_vectors[bare].mean(dim=0) for bare, _ in self.rows])
+        names = F.normalize(names, dim=-1)
+        are_pairs = torch.from_numpy(confusable_pairs(self.corpus.vocabulary))
+        return (names @ names.T).clamp_min(0) ** _LIKENESS_POWER * are_pairs
+
+    def _pair_weight(self, targets: Tensor) -> Tensor:
+        """Return how much each pair of (B, C) counts: more for what is easily confused."""
+        shown = (targets == 1).to(self.confusable.dtype)
+        alike = (shown[:, :, None] * self.confusable).amax(dim=1)  # (B, C)
+        return 1 + self.config.confusion_weight * alike * (targets == 0)
 
     def _update(self, loss: Tensor, step: int) -> None:
         self.optimizer.zero_grad(set_to_none=True)

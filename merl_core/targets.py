@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,8 @@ _VOLTAGE: Final = (
     "low-qrs-voltage",
     "voltage-criteria-left-ventricular-hypertrophy",
 )
+_SAY_ALL: Final = frozenset({"normal-ecg", "abnormal-ecg", "borderline-ecg"})
+"""Concepts that speak of an ECG as a whole."""
 _UNSTATED: Final = frozenset({"rhythm", "abnormal-ecg", "borderline-ecg"})
 """Concepts whose absence no annotator states."""
 
@@ -167,6 +170,29 @@ def draw_weights(
         weights[is_normal] *= normal_share / weights[is_normal].sum()
         weights[~is_normal] *= (1 - normal_share) / weights[~is_normal].sum()
     return weights
+
+
+def confusable_pairs(vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Return which two concepts contradict each other or have a parent in common, shape (C, C).
+
+    What says only whether an ECG is normal is left out: it contradicts almost everything, and is a
+    parent of almost everything.
+    """
+    pairs: list[tuple[str, str]] = []
+    children: dict[str, list[str]] = {}
+    for concept in vocabulary.concepts:
+        local = _local(concept.concept_id)
+        pairs += [(local, _local(other)) for other in concept.contradicts]
+        for parent in set(map(_local, concept.parents)) - _SAY_ALL:
+            children.setdefault(parent, []).append(local)
+    for group in children.values():
+        pairs += combinations(group, 2)
+    out = np.zeros((len(vocabulary), len(vocabulary)), dtype=bool)
+    for one, other in pairs:
+        if _SAY_ALL.isdisjoint((one, other)):
+            row, column = vocabulary.index[one], vocabulary.index[other]
+            out[row, column] = out[column, row] = True
+    return out
 
 
 def _group_columns(vocabulary: Vocabulary) -> dict[str, dict[str, int]]:

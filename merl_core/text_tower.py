@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from merl_core.encoders.hub_text import HubTextEncoder
 from merl_core.encoders.text import MODEL_SHA256, SentenceEncoder, batches_by_length
 from merl_core.errors import CheckpointError
-from merl_core.model import TextConfig
-
-_MINILM = "all-MiniLM-L6-v2"
+from merl_core.model import MINILM, TextConfig
 
 
 class TextEncoder(Protocol):
@@ -61,11 +59,11 @@ def load_text_encoder(
             says, or the delta does not fit.
     """
     encoder: TextEncoder
-    if config.model == _MINILM:
+    if config.model == MINILM:
         if config.sha256 not in ("", MODEL_SHA256["model.safetensors"]):
-            msg = f"text model {_MINILM} with sha256 {config.sha256!r} is not the one known here"
+            msg = f"text model {MINILM} with sha256 {config.sha256!r} is not the one known here"
             raise CheckpointError(msg)
-        encoder = SentenceEncoder(folder, device=device)
+        encoder = SentenceEncoder(folder, device=device, with_words=config.words)
     else:
         name = str(folder) if folder is not None else config.model
         encoder = HubTextEncoder(name, config.revision, config.pooling, device)

@@ -58,6 +58,10 @@ class TrainConfig(BaseModel):
     concept_weight: float = 0.0
     """Of a classification of the concepts without their texts, which helps the ECG encoder while
     the text projection learns; its head is thrown away."""
+    confusion_weight: float = Field(default=0.0, ge=0)
+    """How much more an ECG counts for a statement that it does not show, if it shows one that
+    contradicts it or is its sibling, and is named alike: right axis deviation on an ECG with left
+    axis deviation. Multiplied by the fourth power of the cosine of their names."""
     part_weight: float = 0.5
     """Of the statement losses of the network and of the beat reader, each alone, beside that of
     both together: so each learns all that it can see."""

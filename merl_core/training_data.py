@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def embed_texts(texts: Sequence[str], cache: Path | None, encoder: TextEncoder) 
         known |= dict(zip(new, encoder.embed(list(new.values())), strict=True))
     if new and path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")  # a run that is killed leaves no half cache
+        part = path.with_suffix(f".{os.getpid()}.part")  # a run that is killed leaves no half cache
         with part.open("wb") as stream:
             np.savez(stream, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
         part.replace(path)

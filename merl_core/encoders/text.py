@@ -30,6 +30,8 @@ MAX_TOKENS: Final = 256
 """Longer texts are cut here, as the published model does."""
 _N_MARKS: Final = 2
 """Start and end token of a text."""
+_MARKS: Final = (0, 101, 102)
+"""Ids of padding, start and end."""
 _TOKENS_PER_BATCH: Final = 2048
 
 
@@ -163,6 +165,16 @@ def mean_pool(x: Tensor, is_token: Tensor | None) -> Tensor:
         return x.mean(dim=1)
     weight = is_token[:, :, None].to(x.dtype)
     return (x * weight).sum(dim=1) / weight.sum(dim=1)
+
+
+def mean_words(word_embeddings: nn.Embedding, token_ids: Tensor) -> Tensor:
+    """Return the L2-normalised mean of the vectors of words alone, shape (B, D), 0 without any.
+
+    Padding, start and end tokens are left out, and so is the order of words.
+    """
+    is_word = torch.isin(token_ids, token_ids.new_tensor(_MARKS), invert=True)  # (B, T)
+    weight = is_word[:, :, None].to(word_embeddings.weight.dtype)
+    return F.normalize((word_embeddings(token_ids) * weight).sum(dim=1), dim=-1)
 
 
 class TextTokenizer:
@@ -299,25 +311,31 @@ class SentenceEncoder:
     Args:
         folder: Where the model's files are; None looks in its package, then in the hub.
         device: A torch device.
+        with_words: Whether the mean of the words' own vectors, as the first layer takes them in,
+            stands behind the sentence vector.
     """
 
-    def __init__(self, folder: Path | None = None, *, device: str = "cpu") -> None:
+    def __init__(
+        self, folder: Path | None = None, *, device: str = "cpu", with_words: bool = False
+    ) -> None:
         model, self._tokenizer = load_minilm(folder)
         self._device = torch.device(device)
         self.module: nn.Module
         self.module = model if self._device.type == "cpu" else _copy_to(model, self._device)
         self._width = model.shape.width
+        self._with_words = with_words
         self.pad_id = 0
 
     @property
     def embedder_id(self) -> str:
-        """Name and hash of the weights."""
-        return f"all-MiniLM-L6-v2:{MODEL_SHA256['model.safetensors'][:16]}"
+        """Name and hash of the weights, and whether words stand behind."""
+        words = ":words" if self._with_words else ""
+        return f"all-MiniLM-L6-v2:{MODEL_SHA256['model.safetensors'][:16]}{words}"
 
     @property
     def embed_dim(self) -> int:
         """Length of a vector."""
-        return self._width
+        return 2 * self._width if self._with_words else self._width
 
     @property
     def max_tokens(self) -> int:
@@ -333,11 +351,18 @@ class SentenceEncoder:
         return self._tokenizer.encode(texts)
 
     def encode_with(self, module: nn.Module, token_ids: Tensor, is_token: Tensor | None) -> Tensor:
-        """Return L2-normalised vectors (B, 384) that a copy of `module` gives for tokens (B, T)."""
-        return F.normalize(module(token_ids, is_token), dim=-1)
+        """Return vectors (B, D) that a copy of `module` gives for tokens (B, T).
+
+        The 384 numbers of the sentence are L2-normalised, and so are the 384 of its words.
+        """
+        sentence = F.normalize(module(token_ids, is_token), dim=-1)
+        if not self._with_words:
+            return sentence
+        embeddings: Any = module.embeddings
+        return torch.cat([sentence, mean_words(embeddings.word_embeddings, token_ids)], dim=-1)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return L2-normalised vectors of shape (N, 384).
+        """Return vectors of shape (N, 384), L2-normalised, or (N, 768) with words.
 
         A text's vector does not depend on the texts beside it: only texts of equal length share a
         batch, and nothing is padded.

@@ -40,6 +40,14 @@ def test_with_every_statement_known_it_is_binary_cross_entropy() -> None:
     torch.testing.assert_close(statement_loss(logits, targets, torch.ones(4)), expected)
 
 
+def test_a_pair_of_weight_two_counts_as_two_pairs() -> None:
+    logits = torch.randn(1, 2, generator=generator())
+    targets = torch.tensor([[0.0, 1.0]])
+    weighted = statement_loss(logits, targets, torch.ones(2), torch.tensor([[2.0, 1.0]]))
+    twice = statement_loss(logits[:, [0, 0, 1]], targets[:, [0, 0, 1]], torch.ones(3))
+    torch.testing.assert_close(weighted * 2, twice * 3)
+
+
 def test_no_strength_changes_nothing() -> None:
     x = ecgs()
     same = augment(x, torch.ones(4, dtype=torch.bool), 100.0, NOTHING, generator())

@@ -5,6 +5,7 @@ from merl_core.datasets.ptbxl import PtbXl
 from merl_core.simulate import STATEMENTS
 from merl_core.targets import (
     Vocabulary,
+    confusable_pairs,
     draw_weights,
     load_vocabulary,
     targets_from_findings,
@@ -111,3 +112,21 @@ def test_normal_ecgs_get_the_share_asked_for() -> None:
     assert weights.sum() == pytest.approx(1)
     only_normal = draw_weights(targets[:90], 0.5, 0, 0.3)
     assert only_normal.sum() == pytest.approx(1)
+
+
+def test_what_contradicts_or_has_a_parent_in_common_is_confusable(vocabulary: Vocabulary) -> None:
+    pairs = confusable_pairs(vocabulary)
+
+    def are_pair(one: str, other: str) -> bool:
+        assert (
+            pairs[vocabulary.index[one], vocabulary.index[other]]
+            == pairs[vocabulary.index[other], vocabulary.index[one]]
+        )
+        return bool(pairs[vocabulary.index[one], vocabulary.index[other]])
+
+    assert are_pair("short-qt-interval", "prolonged-qt-interval")  # contradict
+    assert are_pair("anterior-myocardial-infarction", "inferior-myocardial-infarction")  # siblings
+    assert not are_pair("inferior-myocardial-infarction", "acute-inferior-myocardial-infarction")
+    assert not are_pair("left-axis-deviation", "myocardial-infarction")  # both only abnormal
+    assert not pairs[vocabulary.index["normal-ecg"]].any()
+    assert not pairs.diagonal().any()

@@ -74,6 +74,15 @@ def test_a_model_of_another_width_is_refused(hub_folder: Path) -> None:
         load_text_encoder(config)
 
 
+def test_words_beside_the_sentence_are_those_of_one_encoder() -> None:
+    vectors = load_text_encoder(TextConfig(words=True, width=768)).embed(["left axis deviation"])
+    assert vectors.shape == (1, 768)
+    with pytest.raises(CheckpointError, match="gives 768 numbers, not 384"):
+        load_text_encoder(TextConfig(words=True))
+    with pytest.raises(ValueError, match="words are those of all-MiniLM-L6-v2"):
+        TextConfig(model="another", words=True)
+
+
 def hub_config(folder: Path) -> ModelConfig:
     text = TextConfig(
         model=str(folder), sha256="", pooling="pooler", width=16, hidden=8, n_adapted_layers=1

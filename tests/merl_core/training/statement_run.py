@@ -33,6 +33,7 @@ RECIPE = TrainConfig(
     n_steps=6,
     warmup_steps=2,
     concept_weight=1.0,
+    confusion_weight=5.0,
     uma_weight=0.5,
     validate_every=1,
     save_every=2,
