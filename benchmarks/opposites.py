@@ -23,8 +23,7 @@ from merl_core.encoders.beat import mean_beat
 from merl_core.engine import Engine
 from merl_core.evaluate import MIN_POSITIVES, encode_signals
 from merl_core.metrics import auroc
-from merl_core.preprocess import bandpass
-from merl_core.simulate import simulate
+from merl_core.sensitivity import simulated_features
 from merl_core.targets import load_vocabulary, targets_from_ptbxl
 from merl_core.training_data import VALIDATION_FOLD, load_real
 
@@ -99,20 +98,14 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
         columns = [vocabulary.index[local] for local in pair]
         text = engine.encode_text([vocabulary.concepts[c].canonical_name for c in columns])
         one, two = (shown[:, c] & ~shown[:, d] for c, d in (columns, columns[::-1]))
-        simulated = [simulated_features(engine, local) for local in pair]
+        made_from = [[(MADE_FROM.get(local, local),)] * N_RECORDS for local in pair]
+        simulated = [simulated_features(engine, findings, SEED) for findings in made_from]
         found[" / ".join(vocabulary.concepts[c].canonical_name for c in columns)] = {
             "simulated": both_ways(text, *simulated),
             "real": both_ways(text, real[one], real[two]),
             "n_real": [int(one.sum()), int(two.sum())],
         }
     return found
-
-
-def simulated_features(engine: Engine, local: str) -> Features:
-    """Return features of simulated ECGs with one finding."""
-    findings = [(MADE_FROM.get(local, local),)] * N_RECORDS
-    batch = simulate(findings, n_records=N_RECORDS, fs=FS, seed=SEED)
-    return engine.encode_windows(bandpass(batch.signals, float(FS)))
 
 
 def main() -> None:

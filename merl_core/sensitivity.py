@@ -77,10 +77,10 @@ def measure_sensitivity(
         A row for each move: `sign`, `rises` and `falls` (prompts), and for both how much the mean
         cosine changed and how often an ECG with the sign outscores one without it (AUROC).
     """
-    plain = _features(engine, [("normal-ecg",)] * n_records, seed)
+    plain = simulated_features(engine, [("normal-ecg",)] * n_records, seed)
     rows = []
     for move in moves:
-        moved = _features(engine, [move.findings] * n_records, seed + 1)
+        moved = simulated_features(engine, [move.findings] * n_records, seed + 1)
         text = engine.encode_text([move.rises, move.falls])  # (2, D)
         before, after = plain @ text.T, moved @ text.T
         y_true = np.repeat([[0.0, 0.0], [1.0, 1.0]], n_records, axis=0)
@@ -100,8 +100,9 @@ def measure_sensitivity(
     return rows
 
 
-def _features(
+def simulated_features(
     engine: Engine, findings: Sequence[tuple[str, ...]], seed: int
 ) -> NDArray[np.float32]:
+    """Return features (N, D) of ECGs that the simulator makes from findings, one row of each."""
     batch = simulate(findings, n_records=len(findings), fs=_FS, seed=seed)
     return engine.encode_windows(bandpass(batch.signals, float(_FS)))

@@ -101,7 +101,7 @@ class StatementTrainer:
         columns, text_features = self._draw_texts()
         smooth = config.label_smoothing
         soft = targets[:, columns] * (1 - 2 * smooth) + smooth
-        pair_weight = self._pair_weight(targets)[:, columns]
+        pair_weight = self._pair_weight(targets)[:, columns] if config.confusion_weight else None
 
         def align(projected: Tensor) -> Tensor:
             features = F.normalize(projected, dim=-1)
