@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from merl_core.encoders.beat import mean_beat
+from merl_core.datasets.ptbxl import FS
 from merl_core.engine import Engine
 from merl_core.evaluate import MIN_POSITIVES, encode_signals
+from merl_core.measured_statements import measure_mean_beats
 from merl_core.metrics import auroc
 from merl_core.sensitivity import simulated_features
 from merl_core.targets import load_vocabulary, targets_from_ptbxl
@@ -30,7 +31,6 @@ from merl_core.training_data import VALIDATION_FOLD, load_real
 RESULTS = Path(__file__).parent / "results" / "opposites.json"
 N_RECORDS: Final = 200
 SEED: Final = 424_242
-FS: Final = 100
 AXES: Final = ("left-axis-deviation", "right-axis-deviation")
 PAIRS: Final = (
     AXES,
@@ -70,16 +70,8 @@ def both_ways(text: Features, one: Features, two: Features) -> list[float | None
 
 def measured_axes(signals: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the frontal QRS axis in degrees, shape (N,), NaN where area and height disagree."""
-    parts = []
-    for start in range(0, len(signals), 64):
-        with torch.inference_mode():
-            parts.append(mean_beat(torch.from_numpy(signals[start : start + 64]), FS)[0].numpy())
-    beat = np.concatenate(parts)[:, [0, 5]]  # I and aVF, steepest at sample 36
-    qrs = beat[..., 28:45] - beat[..., 22:29].mean(axis=-1, keepdims=True)
-    area, height = (
-        np.degrees(np.arctan2(2 / np.sqrt(3) * size[:, 1], size[:, 0]))
-        for size in (qrs.sum(axis=-1), qrs.max(axis=-1) + qrs.min(axis=-1))
-    )
+    measured = measure_mean_beats(signals, FS)
+    area, height = measured["area_axis_deg"], measured["qrs_axis_deg"]
     differ = np.abs((area - height + 180) % 360 - 180)
     return np.where(differ < 25, area, np.nan)
 

@@ -70,7 +70,7 @@ def load_corpus(config: TrainConfig, data: Path | None, cache: Path | None) -> C
         found = load_real(data, TRAINING_FOLDS)
         if config.n_real is not None:
             found = some_patients(found, config.n_real, config.seed)
-        real = real_examples(found, vocabulary)
+        real = real_examples(found, vocabulary, measured=config.measured_statements)
     simulated = None
     if config.n_simulated:
         simulated = simulated_examples(config.n_simulated, 1000 * config.seed + 1, vocabulary)

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,13 @@ class _Training:
         return join_models(self.members)
 
     def _new_trainer(self) -> StatementTrainer:
-        number = len(self.members)
-        trainer = StatementTrainer(self.config, self.corpus, self.config.seed + number)
-        if self.config.start_from is not None:
-            trainer.start_from(self.config.start_from, number)
+        number, config = len(self.members), self.config
+        corpus = self.corpus
+        if number >= config.n_members - config.n_simulated_members:
+            corpus = replace(corpus, real=None)
+        trainer = StatementTrainer(config, corpus, config.seed + number)
+        if config.start_from is not None:
+            trainer.start_from(config.start_from, number)
         logger.info("member %d: %d parameters", number, count_parameters(trainer.model))
         return trainer
 

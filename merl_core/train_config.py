@@ -1,10 +1,10 @@
 """Recipes of trainings by statements: everything that changes a number, read from YAML."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from merl_core.augment import Augmentation
 from merl_core.errors import MerlError
@@ -21,6 +21,9 @@ class TrainConfig(BaseModel):
     seed: int = 0
     n_members: int = 1
     """Models trained one after the other, each with the next seed, and joined to one."""
+    n_simulated_members: int = Field(default=0, ge=0)
+    """The last so many of them see simulated ECGs alone: what annotators of one hospital have in
+    common is not in them."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the ECG encoder's forward and backward pass."""
     model: ModelConfig = ModelConfig()
@@ -30,6 +33,9 @@ class TrainConfig(BaseModel):
     use_real: bool = True
     n_real: int | None = Field(default=None, gt=0)
     """At most so many real recordings, those of patients drawn by the seed; None for all."""
+    measured_statements: bool = False
+    """Whether axis, low voltage, inverted T waves and the transition of R are measured on real
+    recordings where their annotators are silent."""
     n_simulated: int = 40_000
     batch_size: int = 96
     real_share: float = 0.5
@@ -74,6 +80,16 @@ class TrainConfig(BaseModel):
     save_every: int = Field(default=250, ge=1)
     """Updates between states that a training can be resumed from."""
     bank_size: int = 1500
+
+    @model_validator(mode="after")
+    def _has_simulated_ecgs_for_its_members(self) -> Self:
+        if self.n_simulated_members > self.n_members:
+            msg = f"n_simulated_members is {self.n_simulated_members}, n_members {self.n_members}"
+            raise ValueError(msg)
+        if self.n_simulated_members and not self.n_simulated:
+            msg = "members that see simulated ECGs alone need n_simulated"
+            raise ValueError(msg)
+        return self
 
 
 def load_train_config(path: Path) -> TrainConfig:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from merl_core.datasets.ptbxl import (
+    FS,
     PtbXl,
     concatenate,
     load_ptbxl,
@@ -22,6 +23,7 @@ from merl_core.datasets.ptbxl import (
     load_ptbxl_zscored,
 )
 from merl_core.errors import MerlError
+from merl_core.measured_statements import add_measured, sure_statements
 from merl_core.preprocess import bandpass
 from merl_core.simulate import STATEMENTS, simulate
 from merl_core.targets import Vocabulary, targets_from_findings, targets_from_ptbxl
@@ -97,11 +99,21 @@ def some_patients(data: PtbXl, n_records: int, seed: int) -> PtbXl:
     return data.select(np.isin(data.patient_ids, chosen))
 
 
-def real_examples(data: PtbXl, vocabulary: Vocabulary) -> Examples:
-    """Return training examples of real recordings."""
+def real_examples(data: PtbXl, vocabulary: Vocabulary, *, measured: bool = False) -> Examples:
+    """Return training examples of real recordings.
+
+    Args:
+        data: The recordings.
+        vocabulary: The concepts.
+        measured: Whether a ruler speaks where the annotators are silent; see `add_measured`.
+    """
+    targets = targets_from_ptbxl(data, vocabulary)
+    if measured:
+        sure = sure_statements(data.signals, data.has_voltage, FS)
+        targets = add_measured(targets, sure, vocabulary)
     return Examples(
         signals=_to_microvolts(data.signals),
-        targets=targets_from_ptbxl(data, vocabulary),
+        targets=targets,
         has_voltage=data.has_voltage,
         measurements=np.full((len(data), n_measurements()), np.nan, dtype=np.float32),
         reports=data.reports,

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_BEFORE_S: Final = 0.36
+BEFORE_S: Final = 0.36
 _AFTER_S: Final = 0.56
 """What is kept around a beat's steepest point."""
-_BASELINE_S: Final = (-0.14, -0.07)
+BASELINE_S: Final = (-0.14, -0.07)
 _QRS_S: Final = (-0.09, 0.11)
 _EARLY_S: Final = (-0.07, -0.01)
 _LATE_S: Final = (0.03, 0.10)
@@ -21,7 +21,7 @@ _T_S: Final = (0.13, 0.50)
 _P_S: Final = (-0.30, -0.08)
 _P_PARTS_S: Final = ((-0.30, -0.25), (-0.24, -0.20), (-0.19, -0.14), (-0.14, -0.08))
 """Seconds from a beat's steepest point; of wide and narrow beats alike, so they overlap."""
-_T_OF_RR: Final = 0.62
+T_OF_RR: Final = 0.62
 """Share of the RR interval by which T has ended, and beyond which the next P may lie."""
 _Q_MV: Final = (0.04, 0.06)
 """Depths between which a Q wave begins to count for its length."""
@@ -97,7 +97,7 @@ def mean_beat(x: Tensor, fs: float) -> tuple[Tensor, Tensor, Tensor]:
     candidate = F.max_pool1d(found[:, None], 2 * near + 1, 1, near) * fit.clamp_min(0)
     beats = _is_peak(candidate, fs)[:, 0].to(x.dtype)
     alike = (fit / size.clamp_min(1e-6)).clamp(0, 1)[:, 0] * beats
-    before, after = round(_BEFORE_S * fs), round(_AFTER_S * fs)
+    before, after = round(BEFORE_S * fs), round(_AFTER_S * fs)
     return _mean_around(x, alike**_ALIKE, before, after), beats, alike
 
 
@@ -155,12 +155,12 @@ class BeatFeatures(nn.Module):
         return torch.cat([torch.asinh(amplitudes / _UNIT_MV), shape, rhythm], dim=-1)
 
     def _part(self, beat: Tensor, start_s: float, end_s: float) -> Tensor:
-        first = round((_BEFORE_S + start_s) * self.fs)
-        return beat[..., first : round((_BEFORE_S + end_s) * self.fs)]
+        first = round((BEFORE_S + start_s) * self.fs)
+        return beat[..., first : round((BEFORE_S + end_s) * self.fs)]
 
     def _amplitudes(self, beat: Tensor, rr_s: Tensor) -> tuple[Tensor, Tensor]:
         """Return millivolts (B, 25 L), leads within each kind, and widths and times (B, 5)."""
-        beat = beat - self._part(beat, *_BASELINE_S).mean(dim=-1, keepdim=True)
+        beat = beat - self._part(beat, *BASELINE_S).mean(dim=-1, keepdim=True)
         qrs = self._part(beat, *_QRS_S)
         clock = torch.arange(qrs.shape[-1], device=beat.device)
         top = qrs.argmax(dim=-1, keepdim=True)
@@ -202,7 +202,7 @@ class BeatFeatures(nn.Module):
     def _t_wave(self, beat: Tensor, rr_s: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         wave = self._part(beat, *_T_S)
         time = _T_S[0] + torch.arange(wave.shape[-1], device=beat.device) / self.fs
-        inside = (time < _T_OF_RR * rr_s).to(beat.dtype)  # (B, W)
+        inside = (time < T_OF_RR * rr_s).to(beat.dtype)  # (B, W)
         wave = wave * inside[:, None]
         power = wave.square().sum(dim=1) + 1e-9  # (B, W)
         weight = power / power.sum(dim=-1, keepdim=True)

@@ -1,8 +1,9 @@
-"""Measurements of a heart's conducted beat before noise, and what they oblige a reader to state."""
+"""Measurements of a heart's conducted beat before noise."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from merl_core.criteria import Measurements
 from merl_core.simulate.leads import Floats, to_twelve
 from merl_core.simulate.waves import (
     Hearts,
@@ -14,8 +15,6 @@ from merl_core.simulate.waves import (
 
 STEP_MS = 4.0
 N_STEPS = 160
-
-Measurements = dict[str, NDArray[np.float64]]
 
 
 def qrs_waveform(h: Hearts) -> Floats:
@@ -82,56 +81,3 @@ def _q_depth(qrs: Floats) -> Floats:
     peak = qrs.argmax(axis=2)
     before = np.arange(qrs.shape[2])[None, None] <= peak[:, :, None]
     return np.asarray(-np.where(before, qrs, 0).min(axis=2))
-
-
-_CONTIGUOUS = ((1, 2, 5), (0, 4), (6, 7, 8), (8, 9, 10), (10, 11, 0), (7, 8, 9), (9, 10, 11))
-
-
-def _in_neighbours(hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return whether two contiguous leads show it, shape (N,)."""
-    pairs = np.array([hit[:, list(group)].sum(axis=1) >= 2 for group in _CONTIGUOUS])
-    return np.asarray(pairs.any(axis=0))
-
-
-def morphology_statements(h: Hearts, m: Measurements) -> dict[str, NDArray[np.bool_]]:
-    """Return, for each statement that follows from the beat's measures, which records show it.
-
-    Source: axis and voltage: Surawicz et al. (2009) and Hancock et al. (2009), AHA/ACCF/HRS
-    recommendations parts III and V; ST and Q: Fourth universal definition (2018).
-    """
-    axis, age = m["qrs_axis_deg"], h.age
-    limb, chest = slice(0, 6), slice(6, 12)
-    total = m["r_mv"] + m["s_mv"]
-    raised = np.tile([0.1] * 6 + [0.18, 0.2, 0.2, 0.15, 0.1, 0.1], (len(h), 1))
-    raised[:, 7:9] = np.where(h.female, 0.17, np.where(age < 40, 0.25, 0.2))[:, None]
-    cornell = np.where(h.female, 2.0, 2.8)
-    sokolow = np.where(age < 35, 4.2, 3.5)
-    tall = (m["r_mv"][:, limb].max(axis=1) >= 2.0) | (m["r_mv"][:, chest].max(axis=1) >= 3.0)
-    q_leads = [0, 1, 4, 5, 8, 9, 10, 11]
-    q_hit = np.zeros_like(m["q_mv"], dtype=bool)
-    q_hit[:, q_leads] = (m["q_mv"][:, q_leads] > 0.14) & (
-        m["q_mv"][:, q_leads] > 0.4 * np.maximum(m["r_mv"][:, q_leads], 0.05)
-    )
-    negative = (m["t_low_mv"] < -0.1) & (-m["t_low_mv"] > m["t_high_mv"])
-    negative[:, [3, 6]] = False
-    upright = np.abs(m["t_mv"][:, [0, 1, 8, 9, 10, 11]]).max(axis=1)
-    return {
-        "left-axis-deviation": (axis < -30) & (axis >= -90),
-        "right-axis-deviation": (axis > np.where(age < 30, 100, 92)) & (axis <= 180),
-        "extreme-axis-deviation": axis < -90,
-        "low-qrs-voltage": total[:, limb].max(axis=1) < 0.51,
-        "high-qrs-voltage": tall,
-        "voltage-criteria-left-ventricular-hypertrophy": (m["sokolow_lyon_mv"] >= sokolow)
-        | (m["cornell_mv"] > cornell)
-        | (m["r_mv"][:, 4] > 1.1),
-        "poor-r-wave-progression": (m["r_mv"][:, 8] < 0.3) & (m["s_mv"][:, 8] > 0.3),
-        "st-elevation": _in_neighbours((m["st_mv"] >= raised) & (m["j_mv"] >= 0.8 * raised)),
-        "st-depression": _in_neighbours((m["st_mv"] <= -0.07) & (m["j_mv"] <= -0.045)),
-        "t-wave-inversion": _in_neighbours(negative),
-        "low-t-wave": upright < 0.11,
-        "q-wave": _in_neighbours(q_hit),
-        "tall-r-wave-v1": m["r_mv"][:, 6] > np.maximum(m["s_mv"][:, 6], 0.4),
-        "clockwise-rotation": m["r_mv"][:, 10] < 0.8 * m["s_mv"][:, 10],
-        "counterclockwise-rotation": (m["r_mv"][:, 7] > 1.3 * m["s_mv"][:, 7])
-        & (m["r_mv"][:, 10] > m["s_mv"][:, 10]),
-    }

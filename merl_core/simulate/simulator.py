@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from merl_core.simulate import measure, noise, waves
+from merl_core.criteria import Measurements, criteria_met
+from merl_core.simulate import noise, waves
 from merl_core.simulate.findings import (
     COMBINED,
     FINDINGS,
@@ -18,6 +19,7 @@ from merl_core.simulate.findings import (
 from merl_core.simulate.infarction import ACUTE, OLD, SUBACUTE, infarction
 from merl_core.simulate.leads import Floats, to_twelve
 from merl_core.simulate.limits import keep_axis_normal, keep_voltage
+from merl_core.simulate.measure import measure
 from merl_core.simulate.morphology import make_ectopic_forms
 from merl_core.simulate.render import add_continuous, render_beats
 from merl_core.simulate.reports import STYLES, write_report
@@ -176,8 +178,8 @@ def _simulate_chunk(
     eight = render_beats(hearts, schedules, rr, qt, span, fs, sig_len, rng)
     add_continuous(eight, plans, shown, fs, rng)
     signals = _record(eight, rows, fs, rng, noise_level)
-    measured = measure.measure(hearts, qt, span)
-    statements = measure.morphology_statements(hearts, measured)
+    measured = measure(hearts, qt, span)
+    statements = criteria_met(measured, hearts.age, hearts.female)
     _fill_intervals(measured, hearts, plans, shown, rate, qt, rr)
     stated = state_findings(shown, plans, hearts, measured, statements, fs)
     reports = tuple(
@@ -282,7 +284,7 @@ def _is_ventricular(plan: Plan) -> bool:
 
 
 def _fill_intervals(
-    measured: measure.Measurements,
+    measured: Measurements,
     h: waves.Hearts,
     plans: list[Plan],
     shown: Sequence[tuple[str, ...]],

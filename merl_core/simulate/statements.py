@@ -5,42 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from merl_core.criteria import not_stated_beside
 from merl_core.simulate.findings import FINDINGS
 from merl_core.simulate.rhythm import Plan
 from merl_core.simulate.waves import Hearts
 
 Measured = Mapping[str, NDArray[np.float64]]
 
-_WIDE = {
-    "complete-left-bundle-branch-block",
-    "incomplete-left-bundle-branch-block",
-    "complete-right-bundle-branch-block",
-    "wolff-parkinson-white-left",
-    "wolff-parkinson-white-right",
-    "ventricular-paced-rhythm",
-    "dual-chamber-paced-rhythm",
-    "ventricular-tachycardia",
-    "idioventricular-rhythm",
-    "accelerated-idioventricular-rhythm",
-    "ventricular-fibrillation",
-    "torsades-de-pointes",
-}
-_SECONDARY = {
-    "left-ventricular-strain",
-    "hypertrophic-cardiomyopathy-pattern",
-    "limb-lead-reversal",
-    "brugada-pattern",
-}
-_NO_R_PROGRESSION = {
-    "anterior-myocardial-infarction",
-    "anteroseptal-myocardial-infarction",
-    "septal-myocardial-infarction",
-    "extensive-anterior-myocardial-infarction",
-    "anterolateral-myocardial-infarction",
-    "ventricular-aneurysm",
-    "low-qrs-voltage",
-    "dextrocardia",
-}
 _SINUS = {"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia", "sinus-arrhythmia"}
 STATEMENTS = frozenset(FINDINGS) | {
     "av-dissociation",
@@ -142,32 +113,7 @@ def _intervals(names: list[str], plan: Plan, h: Hearts, measured: Measured, i: i
 def _morphology(names: list[str], statements: Mapping[str, NDArray[np.bool_]], i: int) -> list[str]:
     have = set(names)
     true = {name for name, hit in statements.items() if hit[i]}
-    skip: set[str] = set()
-    wide = bool(have & _WIDE)
-    if wide or have & _SECONDARY:
-        skip |= {"st-elevation", "st-depression", "t-wave-inversion", "low-t-wave", "q-wave"}
-    if have & (_WIDE - {"complete-right-bundle-branch-block"}):
-        skip |= {
-            "poor-r-wave-progression",
-            "voltage-criteria-left-ventricular-hypertrophy",
-            "clockwise-rotation",
-            "tall-r-wave-v1",
-            "counterclockwise-rotation",
-            "high-qrs-voltage",
-        }
-    if "complete-right-bundle-branch-block" in have:
-        skip |= {"counterclockwise-rotation", "tall-r-wave-v1"}
-    if have & _NO_R_PROGRESSION:
-        skip |= {"poor-r-wave-progression", "clockwise-rotation"}
-    if have & {"early-repolarization", "pericarditis"}:
-        skip |= {"low-t-wave", "st-depression"}
-    if "limb-lead-reversal" in have:
-        skip |= {"left-axis-deviation", "right-axis-deviation", "extreme-axis-deviation"}
-    if "third-degree-av-block" in have:
-        skip |= {"st-elevation", "st-depression", "t-wave-inversion", "low-t-wave"}
-    if have & {"right-ventricular-hypertrophy", "posterior-myocardial-infarction", "dextrocardia"}:
-        skip |= {"clockwise-rotation", "counterclockwise-rotation", "poor-r-wave-progression"}
     if have & {"acute-myocardial-infarction"} and "st-depression" in true:
         true.discard("st-depression")
         true.add("reciprocal-st-depression")
-    return sorted(true - skip - have)
+    return sorted(true - not_stated_beside(have) - have)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from typer.testing import CliRunner
 from merl_core.checkpoint import load_checkpoint
 from merl_core.cli import app
 from merl_core.corpus import Corpus
+from merl_core.ensemble import members_of
 from merl_core.errors import MerlError
 from merl_core.train import train
+from merl_core.train_config import load_train_config
 from merl_core.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[3]
@@ -111,6 +114,36 @@ def test_the_text_stage_of_trained_weights_changes_their_text_projection_alone(
     weights = {f"members.{k}.proj_t.{layer}.weight" for k in (0, 1) for layer in (0, 2)}
     assert weights <= changed  # stored in 16 bits, a bias may round to what it was
     assert all(".proj_t." in name for name in changed), changed
+
+
+def test_a_simulated_member_is_one_trained_without_real_recordings(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    recipe = SETUP.RECIPE.model_copy(update={"text_stage": None, "n_simulated_members": 1})
+    joined = train(recipe, corpus, RunFolder(tmp_path / "joined"))
+    alone = recipe.model_copy(update={"n_members": 1, "seed": recipe.seed + 1})
+    wanted = train(alone, replace(corpus, real=None), RunFolder(tmp_path / "alone"))
+    mixed = train(alone.model_copy(update={"n_simulated_members": 0}), corpus, RunFolder(tmp_path))
+    _, last = members_of(joined)
+    states = [model.state_dict() for model in (last, wanted, mixed)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not all(torch.equal(states[0][name], states[2][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"n_simulated_members": 2}, "n_simulated_members is 2, n_members 1"),
+        ({"n_simulated_members": 1, "n_simulated": 0}, "need n_simulated"),
+    ],
+)
+def test_a_recipe_without_ecgs_for_its_members_is_refused(
+    tmp_path: Path, fields: dict[str, int], message: str
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({"name": "tiny"} | fields))
+    with pytest.raises(MerlError, match=message):
+        load_train_config(path)
 
 
 def test_a_finished_run_that_is_resumed_stays_as_it_is(

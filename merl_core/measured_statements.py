@@ -1,0 +1,187 @@
+"""Statements that a ruler decides, measured on the mean beat where annotators are silent."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from merl_core.criteria import Measurements, criteria_met, not_stated_beside
+from merl_core.encoders.beat import BASELINE_S, BEFORE_S, T_OF_RR, mean_beat
+from merl_core.targets import Targets, Vocabulary
+
+Verdicts = Mapping[str, NDArray[np.float32]]
+"""For each statement 1 (holds), 0 (does not) or NaN (may be read either way), shape (N,)."""
+
+_QRS_S: Final = (-0.09, 0.11)
+"""From a beat's steepest point."""
+_STEEP: Final = 0.1
+"""Of the steepest slope, summed over leads: what is still QRS."""
+_J_S, _ST_S, _T_S = 0.02, 0.06, 0.12
+"""After the end of QRS."""
+_QRS_KEPT: Final = 0.84
+"""Of the height of QRS, what 100 samples a second, 40 Hz and the mean of beats leave: the median of
+simulated ECGs whose heights are known."""
+_CHUNK: Final = 64
+_GAINS: Final = (0.9, 1.1)
+"""A reader's error of amplitude."""
+_GAINS_UNKNOWN: Final = (0.3, 0.6, 1.0, 1.7, 3.0)
+"""What the amplitude may be where the source has lost it."""
+_AGES: Final = (20.0, 60.0)
+
+_AXES: Final = ("left-axis-deviation", "right-axis-deviation", "extreme-axis-deviation")
+_NOT_OF_NORMAL: Final = frozenset({"t-wave-inversion", "poor-r-wave-progression"})
+_TAKEN: Final = (
+    *_AXES,
+    "low-qrs-voltage",
+    "t-wave-inversion",
+    "poor-r-wave-progression",
+    "clockwise-rotation",
+    "counterclockwise-rotation",
+    "tall-r-wave-v1",
+)
+"""Statements that PTB-XL's annotators often leave out, or have no code for, where a tracing fulfils
+them. ST, Q and low T are not among them: annotators judge those by more than these criteria."""
+
+
+def measure_mean_beats(signals: NDArray[np.float32], fs: float) -> Measurements:
+    """Return the measures of recordings' mean beats that `criteria_met` asks for.
+
+    There is one more, `area_axis_deg`: the frontal axis by the area of QRS, not by its height.
+
+    Args:
+        signals: Shape (N, 12, T), millivolts, standard lead order, 0.5 to 40 Hz.
+        fs: Samples per second.
+    """
+    beat, rr_s = _mean_beats(signals, fs)
+
+    def part(start_s: float, end_s: float) -> slice:
+        return slice(round((BEFORE_S + start_s) * fs), round((BEFORE_S + end_s) * fs))
+
+    beat = beat - beat[..., part(*BASELINE_S)].mean(axis=-1, keepdims=True)
+    sample, near = np.arange(beat.shape[-1]), part(*_QRS_S)
+    slope = np.abs(np.diff(beat, axis=-1, prepend=beat[..., :1])).sum(axis=1)  # (N, W)
+    active = (slope > _STEEP * slope.max(axis=-1, keepdims=True))[:, near]
+    onset = near.start + active.argmax(axis=-1) - 1
+    end = near.stop - 1 - active[:, ::-1].argmax(axis=-1)
+    inside = (sample >= onset[:, None]) & (sample <= end[:, None])
+    qrs = np.where(inside[:, None], beat, 0) / _QRS_KEPT  # (N, 12, W)
+    r, s = qrs.max(axis=-1), -qrs.min(axis=-1)
+    before_r = sample <= qrs.argmax(axis=-1)[..., None]
+    after = sample >= (end + round(_T_S * fs))[:, None]
+    has_no_p = (sample - round(BEFORE_S * fs)) / fs < T_OF_RR * rr_s[:, None]
+    t = np.where((after & has_no_p)[:, None], beat, 0)
+    high, low = t.max(axis=-1), t.min(axis=-1)
+
+    def at(seconds: float) -> NDArray[np.float64]:
+        place = np.minimum(end + round(seconds * fs), beat.shape[-1] - 1)
+        return np.asarray(beat[np.arange(len(beat)), :, place])
+
+    return {
+        "qrs_axis_deg": _frontal_axis(r - s),
+        "area_axis_deg": _frontal_axis(qrs.sum(axis=-1)),
+        "r_mv": r,
+        "s_mv": s,
+        "q_mv": -np.where(before_r, qrs, 0).min(axis=-1),
+        "st_mv": at(_ST_S),
+        "j_mv": at(_J_S),
+        "t_mv": np.where(high > -low, high, low),
+        "t_high_mv": high,
+        "t_low_mv": low,
+        "sokolow_lyon_mv": s[:, 6] + np.maximum(r[:, 10], r[:, 11]),
+        "cornell_mv": r[:, 4] + s[:, 8],
+    }
+
+
+def sure_statements(
+    signals: NDArray[np.float32], has_voltage: NDArray[np.bool_], fs: float
+) -> Verdicts:
+    """Return the verdicts on each statement of `criteria_met`.
+
+    A verdict is NaN where two readers might differ: the criteria are asked of amplitudes a tenth
+    smaller and larger (of a third to three times, where the source has lost them), of the axis by
+    height and by area, of either sex, of the young and the old, and all have to agree. It is NaN
+    too where there is no beat.
+
+    Args:
+        signals: Shape (N, 12, T), millivolts, standard lead order, 0.5 to 40 Hz.
+        has_voltage: Shape (N,), False where amplitudes are not in millivolts.
+        fs: Samples per second.
+    """
+    found: dict[str, NDArray[np.float32]] = {}
+    for is_known in np.unique(has_voltage):
+        rows = np.flatnonzero(has_voltage == is_known)
+        reading = measure_mean_beats(signals[rows], fs)
+        has_beat = (reading["r_mv"] + reading["s_mv"]).any(axis=1)
+        hits: dict[str, list[NDArray[np.bool_]]] = {}
+        axes, gains = ("qrs_axis_deg", "area_axis_deg"), _GAINS if is_known else _GAINS_UNKNOWN
+        for axis, up, down, age, female in product(axes, gains, _GAINS, _AGES, (True, False)):
+            asked = {k: v * up if k.endswith("_mv") else v for k, v in reading.items()}
+            asked |= {"s_mv": reading["s_mv"] * up * down, "qrs_axis_deg": reading[axis]}
+            of_age, is_female = np.full(len(rows), age), np.full(len(rows), female)
+            for name, hit in criteria_met(asked, of_age, is_female).items():
+                hits.setdefault(name, []).append(hit)
+        for name, said in hits.items():
+            column = found.setdefault(name, np.full(len(signals), np.nan, dtype=np.float32))
+            column[rows[np.all(said, axis=0) & has_beat]] = 1
+            column[rows[~np.any(said, axis=0) & has_beat]] = 0
+    return found
+
+
+def add_measured(targets: Targets, sure: Verdicts, vocabulary: Vocabulary) -> Targets:
+    """Return targets in which a ruler speaks where annotators are silent.
+
+    What they state stays. What they do not state and the tracing surely shows is shown, unless
+    another statement explains it; on an ECG that they call normal, an inverted T or a poor R
+    progression is unknown, as is what may be read either way.
+
+    Args:
+        targets: Of `targets_from_ptbxl`, shape (N, C).
+        sure: Of `sure_statements`, for the same recordings.
+        vocabulary: The concepts.
+    """
+    out, index, ids = targets.copy(), vocabulary.index, np.array(vocabulary.ids)
+    axes = np.stack([sure[name] for name in _AXES])
+    has_no_axis = np.isnan(targets[:, index[_AXES[0]]])
+    is_off = np.where((axes == 1).any(axis=0), 1, np.where((axes == 0).all(axis=0), 0, np.nan))
+    out[has_no_axis, index["normal-axis"]] = 1 - is_off[has_no_axis]
+    for i, row in enumerate(out):
+        stated = set(ids[targets[i] == 1])
+        closed = stated | not_stated_beside(stated)
+        if not has_no_axis[i]:
+            closed |= set(_AXES[:2])
+        for name in _TAKEN:
+            if name in closed:
+                continue
+            verdict = sure[name][i]
+            if verdict == 1 and name in _NOT_OF_NORMAL and "normal-ecg" in stated:
+                verdict = np.nan
+            row[index[name]] = verdict
+            if verdict == 1:
+                row[[index[a] for a in vocabulary.ancestors[name] if row[index[a]] == 0]] = np.nan
+    return out
+
+
+def _mean_beats(
+    signals: NDArray[np.float32], fs: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean beats, (N, 12, W), and mean RR intervals in seconds, (N,), 1 where unknown."""
+    beats, places = [], []
+    for start in range(0, len(signals), _CHUNK):
+        x = torch.from_numpy(np.ascontiguousarray(signals[start : start + _CHUNK]))
+        with torch.inference_mode():
+            mean, at, _ = mean_beat(x, fs)
+        beats.append(mean.numpy().astype(np.float64))
+        places.append(at.numpy())
+    is_beat = np.concatenate(places)
+    n_rr = is_beat.sum(axis=-1) - 1
+    last = is_beat.shape[-1] - 1 - is_beat[:, ::-1].argmax(axis=-1)
+    rr_s = (last - is_beat.argmax(axis=-1)) / fs / np.maximum(n_rr, 1)
+    return np.concatenate(beats), np.where(n_rr > 0, rr_s, 1.0)
+
+
+def _frontal_axis(size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return degrees, shape (N,), of sizes in the twelve leads."""
+    return np.asarray(np.rad2deg(np.arctan2(size[:, 5] * 2 / np.sqrt(3), size[:, 0])))
