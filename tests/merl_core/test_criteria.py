@@ -43,7 +43,7 @@ def test_a_normal_beat_fulfils_no_criterion() -> None:
         ("left-axis-deviation", beat(qrs_axis_deg=-45)),
         ("right-axis-deviation", beat(qrs_axis_deg=120)),
         ("extreme-axis-deviation", beat(qrs_axis_deg=-120)),
-        ("low-qrs-voltage", beat(r_mv=0.25, s_mv={lead: 0.2 for lead in range(6)})),
+        ("low-qrs-voltage", beat(r_mv=0.25, s_mv=dict.fromkeys(range(6), 0.2))),
         ("high-qrs-voltage", beat(r_mv={V5: 3.2})),
         ("voltage-criteria-left-ventricular-hypertrophy", beat(sokolow_lyon_mv=3.6)),
         ("poor-r-wave-progression", beat(r_mv={V3: 0.2})),
