@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from merl_core.datasets.ptbxl import FS
+from merl_core.datasets.ptbxl import FS, PtbXl
 from merl_core.engine import Engine
 from merl_core.evaluate import MIN_POSITIVES, encode_signals
 from merl_core.measured_statements import measure_mean_beats
@@ -76,10 +76,15 @@ def measured_axes(signals: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.where(differ < 25, area, np.nan)
 
 
+def unseen_recordings(name: str, folder: Path) -> PtbXl:
+    """Return the recordings below a folder that no training of a bundled checkpoint saw."""
+    return load_real(folder, range(1, 10) if name == "merl-sim" else [VALIDATION_FOLD])
+
+
 def measure(name: str, folder: Path) -> dict[str, Any]:
     """Return by pair how a bundled checkpoint tells them apart."""
     engine, vocabulary = Engine(name, device="cpu"), load_vocabulary()
-    data = load_real(folder, range(1, 10) if name == "merl-sim" else [VALIDATION_FOLD])
+    data = unseen_recordings(name, folder)
     real = encode_signals(engine.checkpoint.model, data.signals)
     shown = targets_from_ptbxl(data, vocabulary) == 1
     axes = measured_axes(data.signals)

@@ -8,7 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from merl_core.criteria import Measurements, criteria_met, not_stated_beside
+from merl_core.criteria import (
+    Measurements,
+    criteria_met,
+    has_long_qt,
+    is_sinus_arrhythmia,
+    not_stated_beside,
+)
 from merl_core.encoders.beat import BASELINE_S, BEFORE_S, T_OF_RR, mean_beat
 from merl_core.targets import Targets, Vocabulary
 
@@ -24,16 +30,31 @@ _J_S, _ST_S, _T_S = 0.02, 0.06, 0.12
 _QRS_KEPT: Final = 0.84
 """Of the height of QRS, what 100 samples a second, 40 Hz and the mean of beats leave: the median of
 simulated ECGs whose heights are known."""
+_T_END_S: Final = 0.1
+"""After the end of QRS, where the search for the peak of T begins."""
+_SHORTEST_T_S: Final = 0.08
+_SHORTEST_RR_S: Final = 0.55
+"""Faster, T and the next P lie over each other."""
+_ODD: Final = 0.8
+"""Likeness to the mean beat below which a beat counts as another one."""
 _CHUNK: Final = 64
 _GAINS: Final = (0.9, 1.1)
 """A reader's error of amplitude."""
 _GAINS_UNKNOWN: Final = (0.3, 0.6, 1.0, 1.7, 3.0)
 """What the amplitude may be where the source has lost it."""
 _AGES: Final = (20.0, 60.0)
+_QT_ERRORS: Final = (0.97, 1.03)
+_RR_ERRORS: Final = (0.6, 1.2)
+"""Factors of a reader's error, of QTc and of the RR intervals' range."""
 
 _AXES: Final = ("left-axis-deviation", "right-axis-deviation", "extreme-axis-deviation")
 _NOT_OF_NORMAL: Final = frozenset({"t-wave-inversion", "poor-r-wave-progression"})
-_TAKEN: Final = (
+_ONLY_DENIED: Final = frozenset({"prolonged-qt-interval"})
+"""Half of what fulfils it on simulated ECGs is a U wave or another T: unknown, not shown."""
+_SINUS: Final = frozenset({"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia"})
+_UNEVEN: Final = frozenset({"premature-complex", "av-block", "sinus-pause", "pacemaker-rhythm"})
+"""What else makes RR intervals differ."""
+TAKEN: Final = (
     *_AXES,
     "low-qrs-voltage",
     "t-wave-inversion",
@@ -41,6 +62,8 @@ _TAKEN: Final = (
     "clockwise-rotation",
     "counterclockwise-rotation",
     "tall-r-wave-v1",
+    "prolonged-qt-interval",
+    "sinus-arrhythmia",
 )
 """Statements that PTB-XL's annotators often leave out, or have no code for, where a tracing fulfils
 them. ST, Q and low T are not among them: annotators judge those by more than these criteria."""
@@ -49,13 +72,16 @@ them. ST, Q and low T are not among them: annotators judge those by more than th
 def measure_mean_beats(signals: NDArray[np.float32], fs: float) -> Measurements:
     """Return the measures of recordings' mean beats that `criteria_met` asks for.
 
-    There is one more, `area_axis_deg`: the frontal axis by the area of QRS, not by its height.
+    There are more: `area_axis_deg`, the frontal axis by the area of QRS and not by its height;
+    `qtc_ms` by Fridericia's formula, T ending where the tangent of its steepest fall (root mean
+    square of all leads) meets the baseline, NaN where T has no room; `rr_range_s`, longest less
+    shortest RR interval, NaN where beats differ in form.
 
     Args:
         signals: Shape (N, 12, T), millivolts, standard lead order, 0.5 to 40 Hz.
         fs: Samples per second.
     """
-    beat, rr_s = _mean_beats(signals, fs)
+    beat, rr_s, rr_range_s = _mean_beats(signals, fs)
 
     def part(start_s: float, end_s: float) -> slice:
         return slice(round((BEFORE_S + start_s) * fs), round((BEFORE_S + end_s) * fs))
@@ -71,7 +97,8 @@ def measure_mean_beats(signals: NDArray[np.float32], fs: float) -> Measurements:
     r, s = qrs.max(axis=-1), -qrs.min(axis=-1)
     before_r = sample <= qrs.argmax(axis=-1)[..., None]
     after = sample >= (end + round(_T_S * fs))[:, None]
-    has_no_p = (sample - round(BEFORE_S * fs)) / fs < T_OF_RR * rr_s[:, None]
+    next_p = round(BEFORE_S * fs) + T_OF_RR * rr_s * fs
+    has_no_p = sample < next_p[:, None]
     t = np.where((after & has_no_p)[:, None], beat, 0)
     high, low = t.max(axis=-1), t.min(axis=-1)
 
@@ -79,7 +106,12 @@ def measure_mean_beats(signals: NDArray[np.float32], fs: float) -> Measurements:
         place = np.minimum(end + round(seconds * fs), beat.shape[-1] - 1)
         return np.asarray(beat[np.arange(len(beat)), :, place])
 
+    t_end = _end_of_t(beat, end + round(_T_END_S * fs), next_p, round(_SHORTEST_T_S * fs))
+    qt_s = np.where(rr_s > _SHORTEST_RR_S, (t_end - onset) / fs, np.nan)
     return {
+        "qrs_ms": (end - onset) / fs * 1000,
+        "qtc_ms": qt_s / np.cbrt(rr_s) * 1000,
+        "rr_range_s": rr_range_s,
         "qrs_axis_deg": _frontal_axis(r - s),
         "area_axis_deg": _frontal_axis(qrs.sum(axis=-1)),
         "r_mv": r,
@@ -123,10 +155,19 @@ def sure_statements(
             of_age, is_female = np.full(len(rows), age), np.full(len(rows), female)
             for name, hit in criteria_met(asked, of_age, is_female).items():
                 hits.setdefault(name, []).append(hit)
+        for error, female in product(_QT_ERRORS, (True, False)):
+            qtc_ms, is_female = reading["qtc_ms"] * error, np.full(len(rows), female)
+            hit = has_long_qt(qtc_ms, reading["qrs_ms"], is_female)
+            hits.setdefault("prolonged-qt-interval", []).append(hit)
+        hits["sinus-arrhythmia"] = [
+            is_sinus_arrhythmia(reading["rr_range_s"] * error) for error in _RR_ERRORS
+        ]
+        unread = {"prolonged-qt-interval": "qtc_ms", "sinus-arrhythmia": "rr_range_s"}
         for name, said in hits.items():
+            can_say = has_beat & ~np.isnan(reading[unread[name]]) if name in unread else has_beat
             column = found.setdefault(name, np.full(len(signals), np.nan, dtype=np.float32))
-            column[rows[np.all(said, axis=0) & has_beat]] = 1
-            column[rows[~np.any(said, axis=0) & has_beat]] = 0
+            column[rows[np.all(said, axis=0) & can_say]] = 1
+            column[rows[~np.any(said, axis=0) & can_say]] = 0
     return found
 
 
@@ -152,11 +193,13 @@ def add_measured(targets: Targets, sure: Verdicts, vocabulary: Vocabulary) -> Ta
         closed = stated | not_stated_beside(stated)
         if not has_no_axis[i]:
             closed |= set(_AXES[:2])
-        for name in _TAKEN:
+        if not stated & _SINUS or stated & _UNEVEN:
+            closed.add("sinus-arrhythmia")
+        for name in TAKEN:
             if name in closed:
                 continue
-            verdict = sure[name][i]
-            if verdict == 1 and name in _NOT_OF_NORMAL and "normal-ecg" in stated:
+            verdict, is_normal = sure[name][i], "normal-ecg" in stated
+            if verdict == 1 and (name in _ONLY_DENIED or (is_normal and name in _NOT_OF_NORMAL)):
                 verdict = np.nan
             row[index[name]] = verdict
             if verdict == 1:
@@ -164,22 +207,47 @@ def add_measured(targets: Targets, sure: Verdicts, vocabulary: Vocabulary) -> Ta
     return out
 
 
+def _end_of_t(
+    beat: NDArray[np.float64],
+    start: NDArray[np.intp],
+    next_p: NDArray[np.float64],
+    shortest: int,
+) -> NDArray[np.float64]:
+    """Return the sample where T ends, shape (N,), NaN where it has no room before the next P.
+
+    Source: Lepeschkin and Surawicz, Circulation 6:378 (1952), on the tangent.
+    """
+    size = np.sqrt((beat**2).sum(axis=1))  # (N, W)
+    sample, rows = np.arange(size.shape[-1]), np.arange(len(size))
+    stop = np.minimum(next_p, size.shape[-1] - 1)
+    inside = (sample >= start[:, None]) & (sample < stop[:, None])
+    peak = np.where(inside, size, -1).argmax(axis=-1)
+    change = np.diff(size, axis=-1, append=size[:, -1:])
+    steepest = np.where(inside & (sample >= peak[:, None]), change, 0).argmin(axis=-1)
+    fall = -change[rows, steepest]
+    is_found = (stop - start >= shortest) & (fall > 0)
+    middle = size[rows, steepest] - fall / 2
+    end = steepest + 0.5 + middle / np.where(is_found, fall, 1)
+    return np.where(is_found, end, np.nan)
+
+
 def _mean_beats(
     signals: NDArray[np.float32], fs: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean beats, (N, 12, W), and mean RR intervals in seconds, (N,), 1 where unknown."""
-    beats, places = [], []
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean beats (N, 12, W), and of RR intervals mean, 1 s where unknown, and range (N,)."""
+    beats, rr_s, rr_range_s = [], [], []
     for start in range(0, len(signals), _CHUNK):
         x = torch.from_numpy(np.ascontiguousarray(signals[start : start + _CHUNK]))
         with torch.inference_mode():
-            mean, at, _ = mean_beat(x, fs)
+            mean, is_beat, alike = mean_beat(x, fs)
         beats.append(mean.numpy().astype(np.float64))
-        places.append(at.numpy())
-    is_beat = np.concatenate(places)
-    n_rr = is_beat.sum(axis=-1) - 1
-    last = is_beat.shape[-1] - 1 - is_beat[:, ::-1].argmax(axis=-1)
-    rr_s = (last - is_beat.argmax(axis=-1)) / fs / np.maximum(n_rr, 1)
-    return np.concatenate(beats), np.where(n_rr > 0, rr_s, 1.0)
+        for places, likeness in zip(is_beat.numpy(), alike.numpy(), strict=True):
+            at = np.flatnonzero(places)
+            rr = np.diff(at) / fs
+            rr_s.append(rr.mean() if len(rr) else 1.0)
+            is_even = len(rr) > 2 and (likeness[at[1:-1]] >= _ODD).all()
+            rr_range_s.append(np.ptp(rr) if is_even else np.nan)
+    return np.concatenate(beats), np.array(rr_s), np.array(rr_range_s)
 
 
 def _frontal_axis(size: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from merl_core.criteria import not_stated_beside
+from merl_core.criteria import has_long_qt, not_stated_beside
 from merl_core.simulate.findings import FINDINGS
 from merl_core.simulate.rhythm import Plan
 from merl_core.simulate.waves import Hearts
@@ -98,10 +98,7 @@ def _intervals(names: list[str], plan: Plan, h: Hearts, measured: Measured, i: i
         out += ["first-degree-av-block", "prolonged-pr-interval"]
         if "bifascicular-block" in names:
             out.append("trifascicular-block")
-    limit = 462 if h.female[i] else 452
-    if plan.origin != "chaos" and qrs < 120 and qtc > limit:
-        out.append("prolonged-qt-interval")
-    if qrs >= 120 and qtc > 500:
+    if (plan.origin != "chaos" or qrs >= 120) and has_long_qt(qtc, qrs, h.female[i]):
         out.append("prolonged-qt-interval")
     if qtc < 352:
         out.append("short-qt-interval")

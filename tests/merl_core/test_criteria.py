@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from merl_core.criteria import Measurements, criteria_met, not_stated_beside
+from merl_core.criteria import (
+    Measurements,
+    criteria_met,
+    has_long_qt,
+    is_sinus_arrhythmia,
+    not_stated_beside,
+)
 
 AGE, FEMALE = np.array([50.0]), np.array([True])
 I, II, V1, V2, V3, V4, V5 = 0, 1, 6, 7, 8, 9, 10  # noqa: E741
@@ -74,3 +80,24 @@ def test_repolarisation_is_not_judged_beside_a_bundle_branch_block() -> None:
 def test_an_anterior_infarction_explains_a_poor_r_progression() -> None:
     assert "poor-r-wave-progression" in not_stated_beside({"anterior-myocardial-infarction"})
     assert "poor-r-wave-progression" not in not_stated_beside({"sinus-rhythm"})
+
+
+@pytest.mark.parametrize(
+    ("qtc_ms", "qrs_ms", "female", "is_long"),
+    [
+        (455, 90, False, True),
+        (455, 90, True, False),
+        (470, 90, True, True),
+        (470, 140, False, False),
+        (510, 140, True, True),
+        (np.nan, 90, True, False),
+    ],
+)
+def test_qt_is_long_by_sex_and_width_of_qrs(
+    qtc_ms: float, qrs_ms: float, female: bool, is_long: bool
+) -> None:
+    assert has_long_qt(qtc_ms, qrs_ms, female) == is_long
+
+
+def test_a_sinus_rhythm_is_uneven_from_120_ms() -> None:
+    np.testing.assert_array_equal(is_sinus_arrhythmia(np.array([0.1, 0.13])), [False, True])

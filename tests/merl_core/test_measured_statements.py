@@ -53,6 +53,33 @@ def test_amplitudes_and_axis_of_the_mean_beat_are_those_that_were_simulated() ->
         assert np.median(np.abs((turned + 180) % 360 - 180)) < 10, name
 
 
+def test_qtc_is_that_which_was_simulated() -> None:
+    for findings in (("normal-ecg",), ("sinus-rhythm", "prolonged-qt-interval")):
+        batch = simulated(*findings)
+        error = measure_mean_beats(filtered(batch), FS)["qtc_ms"] - batch.measurements["qtc_ms"]
+        assert np.isnan(error).mean() < 0.2
+        assert np.abs(np.nanmedian(error)) < 10
+        assert np.nanmedian(np.abs(error)) < 15
+
+
+def test_a_fast_heart_leaves_no_room_to_measure_qt() -> None:
+    fast = simulated("supraventricular-tachycardia")
+    assert np.isnan(measure_mean_beats(filtered(fast), FS)["qtc_ms"]).all()
+
+
+def test_rr_intervals_are_not_compared_across_premature_beats() -> None:
+    early = measure_mean_beats(filtered(simulated("ventricular-bigeminy")), FS)["rr_range_s"]
+    even = measure_mean_beats(filtered(simulated("normal-ecg")), FS)["rr_range_s"]
+    assert np.isnan(early).mean() > 0.8
+    assert np.isnan(even).mean() < 0.1
+
+
+def test_sinus_arrhythmia_is_read_off_the_rr_intervals() -> None:
+    uneven = verdicts_on(simulated("sinus-arrhythmia"))["sinus-arrhythmia"]
+    assert np.mean(uneven == 1) > 0.6
+    assert np.mean(uneven == 0) < 0.1
+
+
 @pytest.mark.parametrize(
     "finding",
     [
@@ -157,3 +184,24 @@ def test_an_inverted_t_wave_of_an_ecg_called_normal_is_unknown(vocabulary: Vocab
 def test_a_bundle_branch_block_explains_an_inverted_t_wave(vocabulary: Vocabulary) -> None:
     blocked = one_target(vocabulary, complete_left_bundle_branch_block=1)
     assert said(vocabulary, blocked, t_wave_inversion=1)["t-wave-inversion"] == 0
+
+
+def test_a_long_qt_interval_is_at_best_unknown(vocabulary: Vocabulary) -> None:
+    silent = one_target(vocabulary, prolonged_qt_interval=0)
+    assert np.isnan(said(vocabulary, silent, prolonged_qt_interval=1)["prolonged-qt-interval"])
+    assert said(vocabulary, silent)["prolonged-qt-interval"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "shown"),
+    [
+        ({"sinus_rhythm": 1.0}, 1.0),
+        ({"sinus_rhythm": 1.0, "premature_complex": 1.0}, 0.0),
+        ({"atrial_fibrillation": 1.0}, 0.0),
+    ],
+)
+def test_uneven_beats_are_sinus_arrhythmia_in_a_plain_sinus_rhythm_alone(
+    vocabulary: Vocabulary, rhythm: dict[str, float], shown: float
+) -> None:
+    silent = one_target(vocabulary, sinus_arrhythmia=0, **rhythm)
+    assert said(vocabulary, silent, sinus_arrhythmia=1)["sinus-arrhythmia"] == shown
