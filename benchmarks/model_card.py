@@ -103,7 +103,7 @@ def card(checkpoint: Checkpoint, intro: str, data_folder: Path) -> str:
         f"simulated recordings, {training['recipe']['n_steps']} steps of "
         f"{training['recipe']['batch_size']} for each of {checkpoint.config.model.n_members} "
         f"members, {training['result']['seconds'] / 60:.0f} minutes in all on one shared CPU "
-        f"core, seeds from {training['recipe']['seed']} on",
+        f"core, seeds from {training['recipe']['seed']} on{_simulated_alone(training['recipe'])}",
     ]
     moved = measure_sensitivity(engine)
     parts = [
@@ -122,6 +122,11 @@ def card(checkpoint: Checkpoint, intro: str, data_folder: Path) -> str:
         "\n\n" + "\n".join(sensitivity_rows(moved)) + "\n",
     ]
     return "\n".join(parts)
+
+
+def _simulated_alone(recipe: dict[str, Any]) -> str:
+    n_members = recipe.get("n_simulated_members", 0)
+    return f"; members that saw simulated recordings alone: {n_members}" if n_members else ""
 
 
 def main() -> None:
