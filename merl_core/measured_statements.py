@@ -46,6 +46,9 @@ _AGES: Final = (20.0, 60.0)
 _QT_ERRORS: Final = (0.97, 1.03)
 _RR_ERRORS: Final = (0.6, 1.2)
 """Factors of a reader's error, of QTc and of the RR intervals' range."""
+_AXIS_BY: Final = ("qrs_axis_deg", "area_axis_deg")
+_READ_FROM: Final = {"prolonged-qt-interval": "qtc_ms", "sinus-arrhythmia": "rr_range_s"}
+"""Measures that are NaN where nothing can be said."""
 
 _AXES: Final = ("left-axis-deviation", "right-axis-deviation", "extreme-axis-deviation")
 _NOT_OF_NORMAL: Final = frozenset({"t-wave-inversion", "poor-r-wave-progression"})
@@ -130,12 +133,13 @@ def measure_mean_beats(signals: NDArray[np.float32], fs: float) -> Measurements:
 def sure_statements(
     signals: NDArray[np.float32], has_voltage: NDArray[np.bool_], fs: float
 ) -> Verdicts:
-    """Return the verdicts on each statement of `criteria_met`.
+    """Return the verdicts on each statement of `criteria_met`, on long QT and sinus arrhythmia.
 
     A verdict is NaN where two readers might differ: the criteria are asked of amplitudes a tenth
     smaller and larger (of a third to three times, where the source has lost them), of the axis by
-    height and by area, of either sex, of the young and the old, and all have to agree. It is NaN
-    too where there is no beat.
+    height and by area, of QTc 3 % off and RR intervals that range 0.6 and 1.2 times as far, of
+    either sex, of the young and the old, and all have to agree. It is NaN too where there is no
+    beat, or no QT or RR to measure. Whether the rhythm is a sinus rhythm at all is not asked.
 
     Args:
         signals: Shape (N, 12, T), millivolts, standard lead order, 0.5 to 40 Hz.
@@ -147,28 +151,33 @@ def sure_statements(
         rows = np.flatnonzero(has_voltage == is_known)
         reading = measure_mean_beats(signals[rows], fs)
         has_beat = (reading["r_mv"] + reading["s_mv"]).any(axis=1)
-        hits: dict[str, list[NDArray[np.bool_]]] = {}
-        axes, gains = ("qrs_axis_deg", "area_axis_deg"), _GAINS if is_known else _GAINS_UNKNOWN
-        for axis, up, down, age, female in product(axes, gains, _GAINS, _AGES, (True, False)):
-            asked = {k: v * up if k.endswith("_mv") else v for k, v in reading.items()}
-            asked |= {"s_mv": reading["s_mv"] * up * down, "qrs_axis_deg": reading[axis]}
-            of_age, is_female = np.full(len(rows), age), np.full(len(rows), female)
-            for name, hit in criteria_met(asked, of_age, is_female).items():
-                hits.setdefault(name, []).append(hit)
-        for error, female in product(_QT_ERRORS, (True, False)):
-            qtc_ms, is_female = reading["qtc_ms"] * error, np.full(len(rows), female)
-            hit = has_long_qt(qtc_ms, reading["qrs_ms"], is_female)
-            hits.setdefault("prolonged-qt-interval", []).append(hit)
-        hits["sinus-arrhythmia"] = [
-            is_sinus_arrhythmia(reading["rr_range_s"] * error) for error in _RR_ERRORS
-        ]
-        unread = {"prolonged-qt-interval": "qtc_ms", "sinus-arrhythmia": "rr_range_s"}
-        for name, said in hits.items():
-            can_say = has_beat & ~np.isnan(reading[unread[name]]) if name in unread else has_beat
+        for name, said in _votes(reading, _GAINS if is_known else _GAINS_UNKNOWN).items():
+            can_say = has_beat
+            if name in _READ_FROM:
+                can_say = can_say & ~np.isnan(reading[_READ_FROM[name]])
             column = found.setdefault(name, np.full(len(signals), np.nan, dtype=np.float32))
             column[rows[np.all(said, axis=0) & can_say]] = 1
             column[rows[~np.any(said, axis=0) & can_say]] = 0
     return found
+
+
+def _votes(reading: Measurements, gains: tuple[float, ...]) -> dict[str, list[NDArray[np.bool_]]]:
+    """Return by statement what each reader says, each of shape (N,)."""
+    votes: dict[str, list[NDArray[np.bool_]]] = {}
+    n, sexes = len(reading["qtc_ms"]), (True, False)
+    for axis, up, down, age, female in product(_AXIS_BY, gains, _GAINS, _AGES, sexes):
+        asked = {k: v * up if k.endswith("_mv") else v for k, v in reading.items()}
+        asked |= {"s_mv": reading["s_mv"] * up * down, "qrs_axis_deg": reading[axis]}
+        for name, hit in criteria_met(asked, np.full(n, age), np.full(n, female)).items():
+            votes.setdefault(name, []).append(hit)
+    votes["prolonged-qt-interval"] = [
+        has_long_qt(reading["qtc_ms"] * error, reading["qrs_ms"], female)
+        for error, female in product(_QT_ERRORS, sexes)
+    ]
+    votes["sinus-arrhythmia"] = [
+        is_sinus_arrhythmia(reading["rr_range_s"] * error) for error in _RR_ERRORS
+    ]
+    return votes
 
 
 def add_measured(targets: Targets, sure: Verdicts, vocabulary: Vocabulary) -> Targets:
