@@ -1,6 +1,7 @@
-"""What the measures of a beat oblige a reader to state, and beside what it is not stated."""
+"""The measures of a beat, what they oblige a reader to state, and beside what it is not stated."""
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +41,34 @@ _NO_R_PROGRESSION = {
     "low-qrs-voltage",
     "dextrocardia",
 }
+
+
+def wave_measures(qrs: NDArray[Any], t_wave: NDArray[Any]) -> Measurements:
+    """Return height, depth and axis of beats, and what Sokolow and Lyon and Cornell add up.
+
+    Args:
+        qrs: Shape (N, 12, W), millivolts, 0 outside QRS.
+        t_wave: Shape (N, 12, W), millivolts, 0 outside T.
+    """
+    r, s = qrs.max(axis=-1), -qrs.min(axis=-1)
+    to_r = np.arange(qrs.shape[-1]) <= qrs.argmax(axis=-1)[..., None]
+    high, low = t_wave.max(axis=-1), t_wave.min(axis=-1)
+    return {
+        "qrs_axis_deg": frontal_axis_deg(r[:, 0] - s[:, 0], r[:, 5] - s[:, 5]),
+        "r_mv": r,
+        "s_mv": s,
+        "q_mv": -np.where(to_r, qrs, 0).min(axis=-1),
+        "t_mv": np.where(high > -low, high, low),
+        "t_high_mv": high,
+        "t_low_mv": low,
+        "sokolow_lyon_mv": s[:, 6] + np.maximum(r[:, 10], r[:, 11]),
+        "cornell_mv": r[:, 4] + s[:, 8],
+    }
+
+
+def frontal_axis_deg(one: NDArray[Any], foot: NDArray[Any]) -> NDArray[Any]:
+    """Return the axis in degrees of sizes in I and aVF, which sees the vector shortened."""
+    return np.asarray(np.rad2deg(np.arctan2(foot * 2 / np.sqrt(3), one)))
 
 
 def criteria_met(

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from merl_core.criteria import (
     Measurements,
     criteria_met,
+    frontal_axis_deg,
     has_long_qt,
     is_sinus_arrhythmia,
     not_stated_beside,
+    wave_measures,
 )
 from merl_core.encoders.beat import BASELINE_S, BEFORE_S, T_OF_RR, mean_beat
 from merl_core.targets import Targets, Vocabulary
@@ -97,13 +99,10 @@ def measure_mean_beats(signals: NDArray[np.float32], fs: float) -> Measurements:
     end = near.stop - 1 - active[:, ::-1].argmax(axis=-1)
     inside = (sample >= onset[:, None]) & (sample <= end[:, None])
     qrs = np.where(inside[:, None], beat, 0) / _QRS_KEPT  # (N, 12, W)
-    r, s = qrs.max(axis=-1), -qrs.min(axis=-1)
-    before_r = sample <= qrs.argmax(axis=-1)[..., None]
     after = sample >= (end + round(_T_S * fs))[:, None]
     next_p = round(BEFORE_S * fs) + T_OF_RR * rr_s * fs
     has_no_p = sample < next_p[:, None]
     t = np.where((after & has_no_p)[:, None], beat, 0)
-    high, low = t.max(axis=-1), t.min(axis=-1)
 
     def at(seconds: float) -> NDArray[np.float64]:
         place = np.minimum(end + round(seconds * fs), beat.shape[-1] - 1)
@@ -111,22 +110,14 @@ def measure_mean_beats(signals: NDArray[np.float32], fs: float) -> Measurements:
 
     t_end = _end_of_t(beat, end + round(_T_END_S * fs), next_p, round(_SHORTEST_T_S * fs))
     qt_s = np.where(rr_s > _SHORTEST_RR_S, (t_end - onset) / fs, np.nan)
-    return {
+    area = qrs.sum(axis=-1)
+    return wave_measures(qrs, t) | {
+        "area_axis_deg": frontal_axis_deg(area[:, 0], area[:, 5]),
         "qrs_ms": (end - onset) / fs * 1000,
         "qtc_ms": qt_s / np.cbrt(rr_s) * 1000,
         "rr_range_s": rr_range_s,
-        "qrs_axis_deg": _frontal_axis(r - s),
-        "area_axis_deg": _frontal_axis(qrs.sum(axis=-1)),
-        "r_mv": r,
-        "s_mv": s,
-        "q_mv": -np.where(before_r, qrs, 0).min(axis=-1),
         "st_mv": at(_ST_S),
         "j_mv": at(_J_S),
-        "t_mv": np.where(high > -low, high, low),
-        "t_high_mv": high,
-        "t_low_mv": low,
-        "sokolow_lyon_mv": s[:, 6] + np.maximum(r[:, 10], r[:, 11]),
-        "cornell_mv": r[:, 4] + s[:, 8],
     }
 
 
@@ -257,8 +248,3 @@ def _mean_beats(
             is_even = len(rr) > 2 and (likeness[at[1:-1]] >= _ODD).all()
             rr_range_s.append(np.ptp(rr) if is_even else np.nan)
     return np.concatenate(beats), np.array(rr_s), np.array(rr_range_s)
-
-
-def _frontal_axis(size: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return degrees, shape (N,), of sizes in the twelve leads."""
-    return np.asarray(np.rad2deg(np.arctan2(size[:, 5] * 2 / np.sqrt(3), size[:, 0])))

@@ -34,8 +34,8 @@ class TrainConfig(BaseModel):
     n_real: int | None = Field(default=None, gt=0)
     """At most so many real recordings, those of patients drawn by the seed; None for all."""
     measured_statements: bool = False
-    """Whether axis, low voltage, inverted T waves and the transition of R are measured on real
-    recordings where their annotators are silent."""
+    """Whether axis, low voltage, inverted T waves, the transition of R, QT and the RR intervals of
+    a sinus rhythm are measured on real recordings where their annotators are silent."""
     n_simulated: int = 40_000
     batch_size: int = 96
     real_share: float = 0.5

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from merl_core.criteria import Measurements
+from merl_core.criteria import Measurements, frontal_axis_deg, wave_measures
 from merl_core.simulate.leads import Floats, to_twelve
 from merl_core.simulate.waves import (
     Hearts,
@@ -39,31 +39,17 @@ def measure(h: Hearts, qt_ms: NDArray[np.float64], span: NDArray[np.float64]) ->
     time = np.arange(N_STEPS) * STEP_MS
     inside = time[None] <= h.qrs_ms[:, :1] + 4
     qrs = np.where(inside[:, None], beat, 0)
-    r, s_wave = qrs.max(axis=2), -qrs.min(axis=2)
     j60 = np.minimum(((h.qrs_ms[:, 0] + 60) / STEP_MS).round().astype(int), N_STEPS - 1)
     j20 = np.minimum(((h.qrs_ms[:, 0] + 24) / STEP_MS).round().astype(int), N_STEPS - 1)
     rows = np.arange(len(h))
     after = time[None] > (h.qrs_ms[:, 0] + 0.25 * (qt_ms - h.qrs_ms[:, 0]))[:, None]
     late = np.where((after & (time[None] < qt_ms[:, None] + 8))[:, None], beat, 0)
-    high, low = late.max(axis=2), late.min(axis=2)
-    net_one, net_foot = r[:, 0] - s_wave[:, 0], r[:, 5] - s_wave[:, 5]
     p_limb = h.p[:, 0].sum(axis=1)
-    return {
-        "qrs_axis_deg": np.rad2deg(np.arctan2(net_foot * 2 / np.sqrt(3), net_one)),
-        "p_axis_deg": np.rad2deg(
-            np.arctan2((p_limb[:, 1] - p_limb[:, 0] / 2) * 2 / np.sqrt(3), p_limb[:, 0])
-        ),
+    return wave_measures(qrs, late) | {
+        "p_axis_deg": frontal_axis_deg(p_limb[:, 0], p_limb[:, 1] - p_limb[:, 0] / 2),
         "p_mv": _p_amplitude(h),
-        "r_mv": r,
-        "s_mv": s_wave,
-        "q_mv": _q_depth(qrs),
         "st_mv": beat[rows, :, j60],
         "j_mv": beat[rows, :, j20],
-        "t_mv": np.where(high > -low, high, low),
-        "t_high_mv": high,
-        "t_low_mv": low,
-        "sokolow_lyon_mv": s_wave[:, 6] + np.maximum(r[:, 10], r[:, 11]),
-        "cornell_mv": r[:, 4] + s_wave[:, 8],
     }
 
 
@@ -74,10 +60,3 @@ def _p_amplitude(h: Hearts) -> Floats:
     twelve = to_twelve(wave.transpose(0, 2, 1))
     high, low = twelve.max(axis=2), twelve.min(axis=2)
     return np.asarray(np.where(high > -low, high, low))
-
-
-def _q_depth(qrs: Floats) -> Floats:
-    """Return the depth of the negative part before R (QS: the whole), shape (N, 12)."""
-    peak = qrs.argmax(axis=2)
-    before = np.arange(qrs.shape[2])[None, None] <= peak[:, :, None]
-    return np.asarray(-np.where(before, qrs, 0).min(axis=2))
