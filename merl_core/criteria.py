@@ -132,9 +132,9 @@ def has_long_qt(qtc_ms: ArrayLike, qrs_ms: ArrayLike, female: ArrayLike) -> NDAr
     return np.asarray(qtc_ms > limit)
 
 
-def is_sinus_arrhythmia(rr_range_s: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return where RR intervals of a sinus rhythm differ by more than 0.12 s, shape (N,)."""
-    return np.asarray(rr_range_s > 0.12)
+def is_sinus_arrhythmia(rr_range_s: ArrayLike) -> NDArray[np.bool_]:
+    """Return where RR intervals of a sinus rhythm differ by more than 0.12 s."""
+    return np.asarray(rr_range_s) > 0.12
 
 
 def not_stated_beside(have: Collection[str]) -> set[str]:

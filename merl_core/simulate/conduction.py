@@ -95,10 +95,22 @@ def left_anterior_fascicular_block(h: Hearts, rows: Rows, rng: np.random.Generat
 
 
 def left_posterior_fascicular_block(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
-    """First up and left, then down and right: rS in I and aVL, qR in III and aVF."""
+    """First up and left, then down and right: rS in I and aVL, qR in III and aVF.
+
+    Beside a right bundle branch block that one's late forces and width stay.
+    """
+    width, late = h.qrs_ms[rows, 0], h.loop[rows, 0, 4:].copy()
     replace_loop(h, rows, LEFT_POSTERIOR, keep=0.4)
     h.turn[rows] = 0.5 * h.turn[rows] + 0.5 * np.eye(3, dtype=np.float32)
-    h.qrs_ms[rows, 0] = np.clip(rng.normal(100, 7, len(rows)), 84, 116)
+    narrow = np.clip(rng.normal(100, 7, len(rows)), 84, 116)
+    h.qrs_ms[rows, 0] = np.where(width >= 120, width, narrow)
+    wide = rows[width >= 120]
+    h.loop[wide, 0, 2:4, 0] *= 0.6
+    h.loop[wide, 0, 4:] = (
+        late[width >= 120]
+        + np.array([-0.03, 0.35, 0.1], dtype=np.float32)
+        * (np.array([1.3, 1.0, 0.6, 0.3, 0.0], dtype=np.float32)[:, None])
+    )
     h.t_vector[rows, 0, 1] -= 0.03
 
 

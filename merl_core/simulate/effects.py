@@ -44,6 +44,12 @@ def discordant(h: Hearts, rows: Rows, t_share: float, st_share: float, mix: floa
     add_st_vector(h, rows, -mix * st_share * mean * 9)
 
 
+def widen(h: Hearts, rows: Rows, by_ms: NDArray[np.float64], limit_ms: float) -> None:
+    """Lengthen the conducted QRS up to a limit; one that is longer than the limit stays."""
+    width = h.qrs_ms[rows, 0]
+    h.qrs_ms[rows, 0] = np.maximum(width, np.minimum(width + by_ms, limit_ms))
+
+
 def add_st_vector(h: Hearts, rows: Rows, vector: Floats) -> None:
     """Add an ST vector (n, 3) to the conducted beat, as the leads see it."""
     h.st[rows, 0] += np.einsum("nlc,nc->nl", h.field[rows] @ h.turn[rows], vector)

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from merl_core.errors import MerlError
 from merl_core.simulate import conduction as c
 from merl_core.simulate import infarction as inf
@@ -43,14 +40,50 @@ _WIDE = frozenset(
 _NO_P = frozenset({"atrial", "av", "atrial_ectopy"})
 _ALONE = _WIDE | _NO_P | {"conduction", "ectopy", "interval"}
 _ST_OWN = frozenset({"infarction", "ischemia", "repolarization"})
+_DROPPED_BEATS = frozenset(
+    {
+        "mobitz-1-av-block",
+        "mobitz-2-av-block",
+        "two-to-one-av-block",
+        "high-degree-av-block",
+        "third-degree-av-block",
+    }
+)
+_NOT_SINUS = frozenset(
+    {
+        "atrial-fibrillation",
+        "atrial-fibrillation-rapid",
+        "atrial-flutter",
+        "supraventricular-tachycardia",
+        "paroxysmal-supraventricular-tachycardia",
+        "avnrt",
+        "avrt",
+        "atrial-tachycardia",
+        "multifocal-atrial-tachycardia",
+        "ectopic-atrial-rhythm",
+        "wandering-atrial-pacemaker",
+        "junctional-rhythm",
+        "accelerated-junctional-rhythm",
+        "junctional-tachycardia",
+        "idioventricular-rhythm",
+        "accelerated-idioventricular-rhythm",
+        "ventricular-tachycardia",
+        "ventricular-fibrillation",
+        "torsades-de-pointes",
+        "atrial-paced-rhythm",
+        "ventricular-paced-rhythm",
+        "dual-chamber-paced-rhythm",
+    }
+)
+"""Rhythms that do not go with what slows or hastens the sinus node."""
 
 _ITEMS: tuple[Finding, ...] = (
     Finding("normal-ecg", "normal", excludes=_ALONE | {"technical"}),
     # --- rhythm
     Finding("sinus-rhythm", "rhythm", 6.0),
     Finding("sinus-bradycardia", "rhythm", 1.2, r.rhythm("sinus", (41, 59))),
-    Finding("sinus-tachycardia", "rhythm", 1.3, r.rhythm("sinus", (101, 150), pr_s=(0.12, 0.16)), excludes=frozenset({"av", "ectopy"})),
-    Finding("sinus-arrhythmia", "rhythm", 0.9, r.rhythm("sinus", (50, 95), variability=0.085), excludes=frozenset({"av", "ectopy"})),
+    Finding("sinus-tachycardia", "rhythm", 1.3, r.rhythm("sinus", (101, 150)), m.pr_between(120, 160), excludes=_DROPPED_BEATS),
+    Finding("sinus-arrhythmia", "rhythm", 1.6, r.rhythm("sinus", (50, 95), variability=0.085), excludes=_DROPPED_BEATS),
     Finding("sinus-pause", "rhythm", 0.15, r.rhythm("pause", (48, 80)), excludes=frozenset({"av", "ectopy"})),
     Finding("sinoatrial-block", "rhythm", 0.12, r.rhythm("sinus_block", (50, 80), variability=0.008), excludes=frozenset({"av", "ectopy"})),
     Finding("atrial-fibrillation", "rhythm", 1.7, r.rhythm("fibrillation", (50, 99)), excludes=_NO_P),
@@ -73,11 +106,11 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("ventricular-fibrillation", "rhythm", 0.08, r.rhythm("chaos"), excludes=_ALONE),
     Finding("torsades-de-pointes", "rhythm", 0.06, r.rhythm("chaos"), excludes=_ALONE),
     Finding("atrial-paced-rhythm", "rhythm", 0.25, r.rhythm("sinus", (60, 80), paced="atrial"), excludes=frozenset({"av", "ectopy"})),
-    Finding("ventricular-paced-rhythm", "rhythm", 0.6, r.rhythm("sinus", (58, 82), paced="ventricular", atrial_rate=(62, 98)), source=m.paced_form, excludes=_ALONE),
+    Finding("ventricular-paced-rhythm", "rhythm", 0.6, r.ventricular_pacing, source=m.paced_form, excludes=_ALONE),
     Finding("dual-chamber-paced-rhythm", "rhythm", 0.5, r.rhythm("sinus", (59, 82), paced="dual", pr_s=(0.14, 0.2)), source=m.paced_form, excludes=_ALONE),
     # --- conduction from atria to ventricles
-    Finding("first-degree-av-block", "av", 1.0, source=m.first_degree_block),
-    Finding("short-pr-interval", "av", 0.2, source=m.pr_between(86, 117), excludes=frozenset({"left-atrial-enlargement", "biatrial-enlargement"})),
+    Finding("first-degree-av-block", "av", 1.8, r.not_faster_than(118), m.first_degree_block),
+    Finding("short-pr-interval", "av", 0.5, source=m.pr_between(86, 117), excludes=frozenset({"left-atrial-enlargement", "biatrial-enlargement"})),
     Finding("mobitz-1-av-block", "av", 0.35, r.partial_block("wenckebach", (62, 95)), excludes=frozenset({"ectopy"})),
     Finding("mobitz-2-av-block", "av", 0.25, r.partial_block("mobitz2", (62, 95)), excludes=frozenset({"ectopy"})),
     Finding("two-to-one-av-block", "av", 0.25, r.partial_block("two_to_one", (66, 105)), excludes=frozenset({"ectopy"})),
@@ -99,13 +132,13 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("atrial-trigeminy", "atrial_ectopy", 0.2, r.ectopy("atrial_trigeminy"), implies=("atrial-premature-complex",)),
     # --- conduction within the ventricles
     Finding("complete-right-bundle-branch-block", "conduction", 1.1, source=c.right_bundle_branch_block, surface=s.right_bundle_near_field(0.25, 0.8), excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
-    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=c.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.07, 0.30), excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
     Finding("complete-left-bundle-branch-block", "conduction", 1.1, source=c.left_bundle_branch_block, surface=s.left_bundle_near_field, excludes=_WIDE),
     Finding("incomplete-left-bundle-branch-block", "conduction", 0.35, source=c.incomplete_left_bundle_branch_block, excludes=_WIDE),
     Finding("left-anterior-fascicular-block", "conduction", 1.2, source=c.left_anterior_fascicular_block, excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
     Finding("left-posterior-fascicular-block", "conduction", 0.35, source=c.left_posterior_fascicular_block, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
     Finding("bifascicular-block", "conduction", 0.35, source=c.bifascicular_block, surface=s.right_bundle_near_field(0.25, 0.8), implies=("complete-right-bundle-branch-block", "left-anterior-fascicular-block"), excludes=frozenset({"axis", "pattern", "hypertrophy"})),
-    Finding("intraventricular-conduction-disturbance", "conduction", 0.8, source=c.intraventricular_delay, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
+    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=c.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.07, 0.30), excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
+    Finding("intraventricular-conduction-disturbance", "conduction", 0.8, source=c.intraventricular_delay, excludes=frozenset({"axis", "pattern"})),
     Finding("wolff-parkinson-white-left", "conduction", 0.35, source=c.left_pathway, excludes=_WIDE | {"av"}),
     Finding("wolff-parkinson-white-right", "conduction", 0.35, source=c.right_pathway, excludes=_WIDE | {"av"}),
     Finding("rsr-pattern-v1", "conduction", 0.3, source=c.rsr_pattern, surface=s.right_bundle_near_field(0.10, 0.25), excludes=frozenset({"axis", "pattern", "hypertrophy", "infarction"})),
@@ -121,7 +154,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("left-ventricular-strain", "strain", 1.0, source=m.left_ventricular_strain, excludes=_ST_OWN),
     Finding("left-atrial-enlargement", "atrial", 1.1, source=m.left_atrial_enlargement, surface=s.left_atrial_p),
     Finding("right-atrial-enlargement", "atrial", 0.8, source=m.right_atrial_enlargement),
-    Finding("biatrial-enlargement", "atrial", 0.25, source=m.biatrial_enlargement, surface=s.left_atrial_p),
+    Finding("biatrial-enlargement", "atrial", 0.15, source=m.biatrial_enlargement, surface=s.left_atrial_p),
     Finding("low-qrs-voltage", "voltage", 1.0, source=m.scale_voltage(0.55, 0.85)),
     Finding("high-qrs-voltage", "voltage", 0.6, source=m.scale_voltage(1.15, 1.4)),
     # --- axis and position
@@ -133,7 +166,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("poor-r-wave-progression", "pattern", 0.9, surface=s.poor_r_progression, excludes=frozenset({"infarction"})),
     Finding("s1s2s3-pattern", "pattern", 0.25, source=m.s1s2s3),
     Finding("s1q3t3-pattern", "pattern", 0.2, source=m.s1q3t3, excludes=_ST_OWN),
-    Finding("pulmonary-embolism-pattern", "pattern", 0.15, r.rhythm("sinus", (98, 130), pr_s=(0.12, 0.16)), m.pulmonary_embolism, implies=("s1q3t3-pattern",), excludes=_ST_OWN | {"conduction", "av", "ectopy", "atrial_ectopy"}),
+    Finding("pulmonary-embolism-pattern", "pattern", 0.15, r.rhythm("sinus", (98, 130), pr_s=(0.12, 0.16)), m.pulmonary_embolism, implies=("s1q3t3-pattern",), excludes=_ST_OWN | _NOT_SINUS | {"conduction", "av", "ectopy", "atrial_ectopy"}),
     Finding("dextrocardia", "pattern", 0.12, source=m.dextrocardia, excludes=_ST_OWN | {"axis", "hypertrophy", "conduction"}),
     Finding("limb-lead-reversal", "technical", 1.0, excludes=frozenset({"axis", "pattern", "infarction", "ischemia", "hypertrophy", "conduction"})),
     # --- repolarisation
@@ -144,25 +177,25 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("t-wave-abnormality", "repolarization", 0.3, surface=s.t_change(-0.3, 0.2, 0.0, 0.15)),
     Finding("low-t-wave", "repolarization", 0.8, surface=s.flat_t),
     Finding("t-wave-inversion", "repolarization", 1.0, surface=s.t_change(0.0, 0.15, 0.08, 0.38)),
-    Finding("tall-t-wave", "repolarization", 0.4, surface=s.tall_t),
+    Finding("tall-t-wave", "repolarization", 0.6, surface=s.tall_t),
     Finding("biphasic-t-wave", "repolarization", 0.4, surface=s.biphasic_t),
-    Finding("u-wave", "repolarization", 0.25, r.rhythm("sinus", (50, 72)), surface=s.u_wave),
-    Finding("inverted-u-wave", "repolarization", 0.08, r.rhythm("sinus", (50, 72)), surface=s.inverted_u),
+    Finding("u-wave", "repolarization", 0.25, r.rhythm("sinus", (50, 72)), surface=s.u_wave, excludes=_NOT_SINUS),
+    Finding("inverted-u-wave", "repolarization", 0.08, r.rhythm("sinus", (50, 72)), surface=s.inverted_u, excludes=_NOT_SINUS),
     Finding("st-depression", "repolarization", 1.0, surface=s.st_shift(-0.20, -0.075)),
     Finding("st-elevation", "repolarization", 0.5, surface=s.st_shift(0.14, 0.30)),
-    Finding("early-repolarization", "repolarization", 0.7, surface=s.early_repolarization, excludes=frozenset({"conduction", "rhythm:fast"})),
-    Finding("pericarditis", "repolarization", 0.4, surface=s.pericarditis, excludes=frozenset({"conduction", "hypertrophy"})),
+    Finding("early-repolarization", "repolarization", 0.7, surface=s.early_repolarization, excludes=frozenset({"conduction"})),
+    Finding("pericarditis", "repolarization", 0.6, surface=s.pericarditis, excludes=frozenset({"conduction", "hypertrophy"})),
     Finding("digitalis-effect", "repolarization", 0.6, surface=s.digitalis),
     Finding("hyperkalemia", "repolarization", 0.45, surface=s.hyperkalemia),
     Finding("hypokalemia", "repolarization", 0.45, surface=s.hypokalemia),
-    Finding("osborn-wave", "repolarization", 0.08, r.rhythm("sinus", (40, 58)), surface=s.osborn),
+    Finding("osborn-wave", "repolarization", 0.08, r.rhythm("sinus", (40, 58)), surface=s.osborn, excludes=_NOT_SINUS),
     Finding("takotsubo-pattern", "repolarization", 0.1, surface=s.takotsubo),
     Finding("cns-pattern", "repolarization", 0.08, surface=s.cerebral_t),
     Finding("de-winter-pattern", "repolarization", 0.1, surface=s.de_winter),
     Finding("wellens-pattern", "repolarization", 0.12, surface=s.wellens),
     Finding("prolonged-qt-interval", "interval", 1.0, source=m.qtc_between(472, 550)),
     Finding("long-qt-syndrome", "interval", 0.2, source=m.qtc_between(490, 580), excludes=_ST_OWN),
-    Finding("short-qt-interval", "interval", 0.3, source=m.qtc_between(300, 345)),
+    Finding("short-qt-interval", "interval", 0.45, source=m.qtc_between(300, 345)),
     Finding("hypocalcemia", "interval", 0.2, source=m.qtc_between(475, 540), excludes=_ST_OWN),
     Finding("hypercalcemia", "interval", 0.2, source=m.qtc_between(315, 352), excludes=_ST_OWN),
     # --- ischemia
@@ -225,7 +258,7 @@ COMBINED: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 def _registry() -> dict[str, Finding]:
     items = list(_ITEMS)
-    excludes = frozenset({"ischemia", "repolarization", "pattern", "voltage"})
+    excludes = frozenset({"nstemi-pattern", "repolarization", "pattern", "voltage"})
     items += [Finding(i, "infarction", w, excludes=excludes) for i, (_, w) in TERRITORY_OF.items()]
     items += [Finding(i, "stage", 0.0) for i in STAGES]
     items += [Finding(i, "infarction", 0.0, excludes=excludes) for i in COMBINED]
@@ -236,30 +269,26 @@ FINDINGS: Mapping[str, Finding] = MappingProxyType(_registry())
 """Every finding that `simulate` accepts, by its local concept id."""
 
 _SHARED_FAMILIES = {"ectopy", "atrial_ectopy", "quality", "stage"}
-_PICKS: tuple[tuple[str, float], ...] = (
-    ("technical", 0.012),
-    ("conduction", 0.27),
-    ("infarction", 0.24),
-    ("av", 0.13),
-    ("hypertrophy", 0.20),
-    ("atrial", 0.16),
-    ("ischemia", 0.22),
-    ("repolarization", 0.26),
-    ("pattern", 0.10),
-    ("axis", 0.10),
-    ("voltage", 0.07),
-    ("interval", 0.10),
-    ("ectopy", 0.13),
-    ("atrial_ectopy", 0.10),
-    ("alternans", 0.008),
-    ("quality", 0.05),
+_ANTERIOR = (
+    "anterior-myocardial-infarction",
+    "anteroseptal-myocardial-infarction",
+    "anterolateral-myocardial-infarction",
 )
+_TOGETHER = {
+    frozenset({"complete-right-bundle-branch-block", "left-posterior-fascicular-block"}),
+    frozenset({"incomplete-right-bundle-branch-block", "left-anterior-fascicular-block"}),
+    *(frozenset({"inferior-myocardial-infarction", name}) for name in _ANTERIOR),
+    frozenset({"low-t-wave", "st-depression"}),
+}
+"""Pairs of one family that a heart may show at once."""
 
 
 def conflicting(first: str, second: str) -> bool:
     """Return whether two findings cannot be shown by one record."""
     a, b = FINDINGS[first], FINDINGS[second]
     if first == second or a.id in b.implies or b.id in a.implies:
+        return False
+    if frozenset({first, second}) in _TOGETHER:
         return False
     if {first, second} == {"q-wave"} | ({first, second} & set(TERRITORY_OF)):
         return False
@@ -285,84 +314,3 @@ def check_findings(findings: Sequence[str]) -> None:
             if conflicting(first, second):
                 msg = f"findings {first!r} and {second!r} exclude each other"
                 raise MerlError(msg)
-
-
-_BY_FAMILY: dict[str, list[Finding]] = {}
-for _item in FINDINGS.values():
-    _BY_FAMILY.setdefault(_item.family, []).append(_item)
-
-
-def _draw(family: str, rng: np.random.Generator) -> str:
-    items = _BY_FAMILY[family]
-    weights = np.array([item.weight for item in items])
-    return items[int(rng.choice(len(items), p=weights / weights.sum()))].id
-
-
-def sample_findings(rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw findings that go together.
-
-    One record in four is normal. Two in five of the others are built around a finding drawn from the
-    whole registry, so that rare ones are seen often enough to learn; the rest, and what is added
-    to each, follows clinical proportions.
-    """
-    if rng.random() < 0.25:
-        return ("normal-ecg", _CALM[int(rng.integers(len(_CALM)))])
-    drawn: list[str] = []
-    if rng.random() < 0.4:
-        drawn.append(_FOCUS[int(rng.choice(len(_FOCUS), p=_FOCUS_SHARES))])
-    for _ in range(8):
-        candidate = _draw("rhythm", rng)
-        if drawn and FINDINGS[drawn[0]].family == "rhythm":
-            break
-        if not any(conflicting(candidate, other) for other in drawn):
-            drawn.append(candidate)
-            break
-    dampen = 0.7 if len(drawn) > 1 else 1.0
-    for k in rng.permutation(len(_PICKS)):
-        family, chance = _PICKS[int(k)]
-        if rng.random() < chance * dampen:
-            candidate = _draw(family, rng)
-            if not any(conflicting(candidate, other) for other in drawn):
-                drawn.append(candidate)
-    for cause, companion, chance in _COMPANIONS:
-        if cause in drawn and rng.random() < chance:
-            others = [d for d in drawn if FINDINGS[d].family != FINDINGS[companion].family]
-            if not any(conflicting(companion, other) for other in others):
-                drawn = [*others, companion]
-    return tuple(drawn)
-
-
-_COMPANIONS = (
-    ("left-ventricular-hypertrophy", "left-ventricular-strain", 0.5),
-    ("left-ventricular-hypertrophy", "left-atrial-enlargement", 0.36),
-    ("anteroseptal-myocardial-infarction", "left-anterior-fascicular-block", 0.2),
-    ("anterior-myocardial-infarction", "left-anterior-fascicular-block", 0.2),
-    ("right-ventricular-hypertrophy", "right-atrial-enlargement", 0.3),
-    ("digitalis-effect", "atrial-fibrillation", 0.4),
-)
-"""What often comes with a finding: the pair, and the chance.
-
-Source: Hancock et al. (2009), recommendations part V, on atrial signs of ventricular overload;
-Elizari et al., Circulation 115:1154 (2007), on the left anterior fascicle, which the artery of the
-anterior wall feeds.
-"""
-
-
-_CALM = ("sinus-rhythm", "sinus-rhythm", "sinus-rhythm", "sinus-bradycardia", "sinus-arrhythmia")
-_FOCUS = tuple(
-    item.id
-    for item in FINDINGS.values()
-    if item.family not in {"normal", "stage"} and item.id not in {"sinus-rhythm", *COMBINED}
-)
-
-
-def _focus_shares() -> NDArray[np.float64]:
-    """Return the chance of each: between uniform and clinical, the families' sizes evened out."""
-    weight = np.array(
-        [FINDINGS[i].weight or TERRITORY_OF.get(i, ("", 0.0))[1] for i in _FOCUS], dtype=float
-    )
-    share = np.clip(weight, 0.1, 1.2) ** 0.6
-    return np.asarray(share / share.sum())
-
-
-_FOCUS_SHARES = _focus_shares()

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from merl_core.simulate.effects import Effect, Rows
+from merl_core.simulate.effects import Effect, Rows, widen
 from merl_core.simulate.leads import Floats
 from merl_core.simulate.territories import TERRITORIES
 from merl_core.simulate.waves import Hearts
@@ -91,7 +91,7 @@ def infarction(territory: str, stage: int) -> Effect:
             _invert_t(h, rows, pattern, rng.uniform(*weight, n), share)
             lift = rng.uniform(0.04, 0.12, n) if stage == SUBACUTE else rng.uniform(0.0, 0.03, n)
             h.st[rows, 0] += pattern * lift[:, None].astype(np.float32)
-            h.qrs_ms[rows, 0] = np.minimum(h.qrs_ms[rows, 0] + rng.uniform(0, 10, n), 117)
+            widen(h, rows, rng.uniform(0, 10, n), 117)
 
     return effect
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.simulate.conduction import RIGHT_TERMINAL
-from merl_core.simulate.effects import Effect, Rows, add_st_vector, mean_vector, vectors
+from merl_core.simulate.effects import Effect, Rows, add_st_vector, mean_vector, vectors, widen
 from merl_core.simulate.leads import Floats, frontal_rotation, transverse_rotation
 from merl_core.simulate.waves import Hearts, qrs_kernel
 
@@ -23,7 +23,7 @@ def left_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generator
     )
     h.turn[rows] = 0.6 * h.turn[rows] + 0.4 * np.eye(3, dtype=np.float32)
     h.loop[rows, 0] = np.einsum("nij,nkj->nki", turned, h.loop[rows, 0])
-    h.qrs_ms[rows, 0] = np.clip(h.qrs_ms[rows, 0] + rng.uniform(2, 16, n), 84, 118)
+    widen(h, rows, rng.uniform(2, 16, n), 118)
     h.t_vector[rows, 0] *= rng.uniform(0.5, 1.0, n)[:, None].astype(np.float32)
 
 
@@ -49,7 +49,7 @@ def right_ventricular_hypertrophy(h: Hearts, rows: Rows, rng: np.random.Generato
     h.loop[rows, 0] = h.loop[rows, 0] * np.array([0.62, 0.9, 0.55], dtype=np.float32) + (
         profile[:, None] * (degree * right)[:, None]
     ).astype(np.float32)
-    h.qrs_ms[rows, 0] = np.clip(h.qrs_ms[rows, 0] + rng.uniform(0, 12, n), 80, 116)
+    widen(h, rows, rng.uniform(0, 12, n), 116)
     strain = rng.uniform(0.0, 0.30, n)[:, None]
     h.t_vector[rows, 0] = h.t_vector[rows, 0] * 0.8 + (strain * (0.35, -0.2, 1.1)).astype(
         np.float32

@@ -1,12 +1,15 @@
 """Which plan of the beat scheduler each rhythm finding stands for."""
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 
 from merl_core.simulate.rhythm import Plan
 
 PlanEffect = Callable[[Plan, np.random.Generator], None]
+MOST_CALM: Final = 0.055
+"""Variability of a sinus rhythm up to which it is no sinus arrhythmia."""
 
 
 def rhythm(
@@ -40,6 +43,24 @@ def rhythm(
             plan.paced = paced
 
     return effect
+
+
+def not_faster_than(rate_bpm: float) -> PlanEffect:
+    """Return the change of a plan that bounds its rate."""
+
+    def effect(plan: Plan, rng: np.random.Generator) -> None:
+        plan.rate_bpm = min(plan.rate_bpm, rate_bpm)
+
+    return effect
+
+
+def ventricular_pacing(plan: Plan, rng: np.random.Generator) -> None:
+    """Stimulated ventricles under atria of their own rate, or fibrillating ones."""
+    plan.paced = "ventricular"
+    plan.rate_bpm = rng.uniform(58, 82)
+    plan.atrial_rate_bpm = rng.uniform(62, 98)
+    if rng.random() < 0.3:
+        plan.origin = "fibrillation"
 
 
 def flutter(plan: Plan, rng: np.random.Generator) -> None:
@@ -77,7 +98,8 @@ def ectopy(kind: str) -> PlanEffect:
     def effect(plan: Plan, rng: np.random.Generator) -> None:
         plan.ectopy = (*plan.ectopy, kind)
         plan.rate_bpm = min(plan.rate_bpm, 112)
-        plan.variability = min(plan.variability, 0.03)
+        if plan.variability <= MOST_CALM:
+            plan.variability = min(plan.variability, 0.03)
 
     return effect
 

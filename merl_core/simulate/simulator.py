@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from merl_core.criteria import Measurements, criteria_met
 from merl_core.simulate import noise, waves
+from merl_core.simulate.draws import sample_findings
 from merl_core.simulate.findings import (
     COMBINED,
     FINDINGS,
     STAGES,
     TERRITORY_OF,
     check_findings,
-    sample_findings,
 )
 from merl_core.simulate.infarction import ACUTE, OLD, SUBACUTE, infarction
 from merl_core.simulate.leads import Floats, to_twelve
@@ -24,6 +24,7 @@ from merl_core.simulate.morphology import make_ectopic_forms
 from merl_core.simulate.render import add_continuous, render_beats
 from merl_core.simulate.reports import STYLES, write_report
 from merl_core.simulate.rhythm import ECTOPIC, Plan, Schedule, schedule
+from merl_core.simulate.rhythm_plans import MOST_CALM
 from merl_core.simulate.statements import state_findings
 
 _CHUNK = 512
@@ -181,6 +182,9 @@ def _simulate_chunk(
     measured = measure(hearts, qt, span)
     statements = criteria_met(measured, hearts.age, hearts.female)
     _fill_intervals(measured, hearts, plans, shown, rate, qt, rr)
+    measured["rr_range_s"] = np.array(
+        [_rr_range(plan, one, duration_s) for plan, one in zip(plans, schedules, strict=True)]
+    )
     stated = state_findings(shown, plans, hearts, measured, statements, fs)
     reports = tuple(
         write_report(
@@ -224,7 +228,7 @@ def _plans(
     rng: np.random.Generator,
 ) -> list[Plan]:
     plans = []
-    variability = np.clip(0.02 * np.exp(0.6 * rng.normal(size=len(shown))), 0.006, 0.055)
+    variability = np.clip(0.02 * np.exp(0.6 * rng.normal(size=len(shown))), 0.006, MOST_CALM)
     for i, one in enumerate(shown):
         plan = Plan(float(h.rate_bpm[i]), float(h.pr_ms[i]) / 1000, variability=variability[i])
         for name in FINDINGS:
@@ -245,6 +249,14 @@ def _rate(one: Schedule, duration_s: float) -> float:
     if len(times) < 2:
         return float("nan") if not len(times) else 60 / duration_s
     return float(60 * (len(times) - 1) / (times[-1] - times[0]))
+
+
+def _rr_range(plan: Plan, one: Schedule, duration_s: float) -> float:
+    """Return the longest less the shortest RR interval of a sinus rhythm conducted beat by beat."""
+    if plan.origin != "sinus" or plan.ectopy or plan.paced or plan.conduction != "all":
+        return float("nan")
+    times = np.sort([t for t in one.v_time if 0 <= t < duration_s])
+    return float(np.ptp(np.diff(times))) if len(times) > 2 else float("nan")
 
 
 def _record(

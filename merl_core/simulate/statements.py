@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from merl_core.criteria import has_long_qt, not_stated_beside
+from merl_core.criteria import has_long_qt, is_sinus_arrhythmia, not_stated_beside
 from merl_core.simulate.findings import FINDINGS
 from merl_core.simulate.rhythm import Plan
 from merl_core.simulate.waves import Hearts
@@ -32,6 +32,14 @@ _MEASURED_ANEW = {
     "poor-r-wave-progression",
 }
 """Stated only if the tracing still shows them beside the record's other findings."""
+_INTERVALS = {
+    "first-degree-av-block",
+    "prolonged-qt-interval",
+    "short-pr-interval",
+    "short-qt-interval",
+}
+"""Stated only by what is measured, whatever was asked for."""
+_RIGHT_AND_POSTERIOR = {"complete-right-bundle-branch-block", "left-posterior-fascicular-block"}
 
 
 def state_findings(
@@ -55,6 +63,9 @@ def state_findings(
     out = []
     for i, one in enumerate(shown):
         names = [n for n in one if n != "normal-ecg"]
+        names = [n for n in names if n not in _INTERVALS]
+        if is_sinus_arrhythmia(measured["rr_range_s"][i]):
+            names = list(dict.fromkeys(["sinus-arrhythmia", *names]))
         names = _with_rhythm(names, plans[i], float(measured["heart_rate_bpm"][i]))
         names += _intervals(names, plans[i], h, measured, i)
         conducted = bool(np.isfinite(measured["qrs_axis_deg"][i]))
@@ -77,7 +88,9 @@ def _with_rhythm(names: list[str], plan: Plan, rate: float) -> list[str]:
     """Return the names with the rhythm that the rate obliges to."""
     sinus = plan.origin == "sinus" and not plan.paced and plan.conduction != "complete"
     if not sinus:
-        return [n for n in names if n != "sinus-rhythm"]
+        names = [n for n in names if n != "sinus-rhythm"]
+        fibrillating = plan.paced and plan.origin == "fibrillation"
+        return ["atrial-fibrillation", *names] if fibrillating else names
     names = [
         n for n in names if n not in {"sinus-rhythm", "sinus-bradycardia", "sinus-tachycardia"}
     ]
@@ -94,10 +107,15 @@ def _with_rhythm(names: list[str], plan: Plan, rate: float) -> list[str]:
 def _intervals(names: list[str], plan: Plan, h: Hearts, measured: Measured, i: int) -> list[str]:
     out = []
     pr, qrs, qtc = (float(measured[k][i]) for k in ("pr_ms", "qrs_ms", "qtc_ms"))
-    if plan.conduction == "all" and plan.origin == "sinus" and plan.paced == "" and pr > 200:
-        out += ["first-degree-av-block", "prolonged-pr-interval"]
-        if "bifascicular-block" in names:
-            out.append("trifascicular-block")
+    if set(names) >= _RIGHT_AND_POSTERIOR:
+        out.append("bifascicular-block")
+    if plan.conduction == "all" and plan.origin == "sinus" and plan.paced == "":
+        if pr > 200:
+            out += ["first-degree-av-block", "prolonged-pr-interval"]
+            if "bifascicular-block" in {*names, *out}:
+                out.append("trifascicular-block")
+        elif pr < 120:
+            out.append("short-pr-interval")
     if (plan.origin != "chaos" or qrs >= 120) and has_long_qt(qtc, qrs, h.female[i]):
         out.append("prolonged-qt-interval")
     if qtc < 352:

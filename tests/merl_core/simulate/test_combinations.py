@@ -1,0 +1,120 @@
+"""What hospitals see together is drawn together, and stays true when it is."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from merl_core.simulate import SimulatedBatch, sample_findings, simulate
+from merl_core.simulate.findings import conflicting
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def drawn() -> SimulatedBatch:
+    return simulate(None, n_records=4000, seed=21)
+
+
+def together(*findings: str) -> SimulatedBatch:
+    return simulate([findings] * N, n_records=N, fs=250, seed=9, noise_level=0.0)
+
+
+def stating(batch: SimulatedBatch, finding: str) -> np.ndarray:
+    return np.array([finding in one for one in batch.findings])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "left-ventricular-hypertrophy",
+        "old-anterior-myocardial-infarction",
+        "inferior-myocardial-infarction",
+    ],
+)
+def test_a_complete_bundle_branch_block_is_wide_beside_anything_else(other: str) -> None:
+    assert (
+        together("complete-right-bundle-branch-block", other).measurements["qrs_ms"] > 120
+    ).all()
+
+
+@pytest.mark.parametrize(
+    ("finding", "measure", "low", "high"),
+    [
+        ("first-degree-av-block", "pr_ms", 200, 400),
+        ("short-pr-interval", "pr_ms", 0, 120),
+        ("complete-right-bundle-branch-block", "qrs_ms", 120, 250),
+        ("complete-left-bundle-branch-block", "qrs_ms", 120, 250),
+        ("prolonged-qt-interval", "qtc_ms", 450, 700),
+        ("short-qt-interval", "qtc_ms", 200, 352),
+        ("supraventricular-tachycardia", "heart_rate_bpm", 100, 250),
+    ],
+)
+def test_nothing_is_stated_that_the_measures_contradict(
+    drawn: SimulatedBatch, finding: str, measure: str, low: float, high: float
+) -> None:
+    values = drawn.measurements[measure][stating(drawn, finding)]
+    assert len(values) > 10
+    assert ((values > low) & (values < high)).all()
+
+
+def test_a_first_degree_block_may_come_with_a_fast_sinus_rhythm() -> None:
+    m = together("sinus-tachycardia", "first-degree-av-block").measurements
+    assert (m["pr_ms"] > 200).all()
+    assert (m["heart_rate_bpm"] > 99).all()
+
+
+def test_premature_beats_leave_a_sinus_arrhythmia_irregular() -> None:
+    batch = together("sinus-arrhythmia", "ventricular-premature-complex")
+    assert stating(batch, "sinus-arrhythmia").all()
+    assert stating(batch, "ventricular-premature-complex").all()
+
+
+def test_right_bundle_and_left_posterior_block_together_are_a_bifascicular_block() -> None:
+    batch = together("complete-right-bundle-branch-block", "left-posterior-fascicular-block")
+    assert stating(batch, "bifascicular-block").all()
+    assert not stating(batch, "left-anterior-fascicular-block").any()
+    assert (batch.measurements["qrs_axis_deg"] > 85).all()
+    assert (batch.measurements["r_mv"][:, 6] > batch.measurements["s_mv"][:, 6]).mean() > 0.9
+
+
+def test_an_infarction_of_two_walls_shows_in_both() -> None:
+    batch = together("inferior-myocardial-infarction", "anteroseptal-myocardial-infarction")
+    q = batch.measurements["q_mv"]
+    assert np.mean(q[:, [2, 5]].max(axis=1) > 0.1) > 0.8
+    assert np.mean(batch.measurements["r_mv"][:, 8] < 0.4) > 0.8
+
+
+def test_stimulated_ventricles_under_fibrillating_atria_are_stated_with_them() -> None:
+    batch = together("ventricular-paced-rhythm")
+    fibrillates = stating(batch, "atrial-fibrillation")
+    assert 0 < fibrillates.sum() < N
+    assert stating(batch, "ventricular-paced-rhythm").all()
+
+
+@pytest.mark.parametrize("wave", ["u-wave", "inverted-u-wave", "osborn-wave"])
+def test_a_wave_of_slow_sinus_rhythms_does_not_go_with_fibrillation(wave: str) -> None:
+    assert conflicting(wave, "atrial-fibrillation")
+
+
+def test_pre_excitation_is_stated_with_its_short_pr_interval() -> None:
+    assert stating(together("wolff-parkinson-white-left"), "short-pr-interval").all()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("first-degree-av-block", "complete-left-bundle-branch-block"),
+        ("first-degree-av-block", "sinus-tachycardia"),
+        ("sinus-arrhythmia", "ventricular-premature-complex"),
+        ("sinus-arrhythmia", "left-anterior-fascicular-block"),
+        ("inferior-myocardial-infarction", "anteroseptal-myocardial-infarction"),
+        ("inferior-myocardial-infarction", "anterolateral-ischemia"),
+        ("left-atrial-enlargement", "complete-right-bundle-branch-block"),
+        ("intraventricular-conduction-disturbance", "left-ventricular-hypertrophy"),
+    ],
+)
+def test_what_hospitals_see_together_is_drawn_together(one: str, other: str) -> None:
+    rng = np.random.default_rng(5)
+    pairs = {pair for _ in range(8000) for pair in combinations(sorted(sample_findings(rng)), 2)}
+    assert tuple(sorted((one, other))) in pairs
