@@ -11,11 +11,13 @@ against those that surely do not, with a 95 % interval over patients. Of `merl-b
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.opposites import unseen_recordings
 from merl_core.datasets.ptbxl import FS
@@ -41,19 +43,43 @@ def measure(name: str, folder: Path) -> dict[str, dict[str, Any]]:
     names = [vocabulary.concepts[vocabulary.index[s]].canonical_name for s in TAKEN]
     features = encode_signals(engine.checkpoint.model, data.signals)
     y_score = features @ engine.encode_text(names).T
+    return auroc_by_name(names, y_true, y_score, data.patient_ids)
+
+
+def auroc_by_name(
+    names: Sequence[str],
+    y_true: NDArray[np.floating],
+    y_score: NDArray[np.floating],
+    patient_ids: ArrayLike,
+) -> dict[str, dict[str, Any]]:
+    """Return AUROC, interval over patients and number of positives, where there are enough.
+
+    Args:
+        names: Of the C columns.
+        y_true: Shape (N, C); NaN where unknown.
+        y_score: Shape (N, C).
+        patient_ids: Shape (N,).
+    """
     found = auroc(y_true, y_score)
-    samples = bootstrap(y_true, y_score, groups=data.patient_ids)
-    bounds = interval(samples.auroc)
+    bounds = interval(bootstrap(y_true, y_score, groups=patient_ids).auroc)
     n_positives = (y_true == 1).sum(axis=0)
     return {
-        text: {
+        name: {
             "n": int(n_positives[c]),
             "auroc": round(float(found[c]), 3),
             "interval": [round(float(bound), 3) for bound in bounds[c]],
         }
-        for c, text in enumerate(names)
+        for c, name in enumerate(names)
         if n_positives[c] >= MIN_POSITIVES
     }
+
+
+def cell(row: dict[str, Any] | None) -> str:
+    """Return AUROC, interval and number of positives as two cells of a table."""
+    if row is None:
+        return "- |"
+    low, high = row["interval"]
+    return f"{row['auroc']:.2f} ({low:.2f} to {high:.2f}) | {row['n']}"
 
 
 def main() -> None:
@@ -64,12 +90,6 @@ def main() -> None:
     torch.set_num_threads(1)
     found = {name: measure(name, folder) for name in CHECKPOINTS}
     RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-    def cell(row: dict[str, Any] | None) -> str:
-        if row is None:
-            return "- |"
-        low, high = row["interval"]
-        return f"{row['auroc']:.2f} ({low:.2f} to {high:.2f}) | {row['n']}"
 
     for text in found["merl-sim"]:
         print(f"| {text} | " + " | ".join(cell(found[n].get(text)) for n in CHECKPOINTS) + " |")

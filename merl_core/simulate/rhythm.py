@@ -30,6 +30,9 @@ class Plan:
     ectopy: tuple[str, ...] = ()
     paced: str = ""
     """`atrial`, `ventricular` or `dual`."""
+    on_demand: bool = False
+    """Whether the ventricles are paced in one part of the record and beat by themselves in the
+    other."""
     escape_ventricular: bool = False
     atrial_rate_bpm: float = 80.0
 
@@ -361,8 +364,14 @@ def _paced(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
     out = Schedule()
     ventricular = plan.paced in {"ventricular", "dual"}
     fibrillating = plan.origin == "fibrillation"
+    own_until = end * rng.uniform(0.25, 0.6) if plan.on_demand else -LEAD_IN_S
     for t in _regular(plan.rate_bpm, 0.002, end, rng):
         onset = float(t) + plan.pr_s
+        if t < own_until:
+            out.beat(onset)
+            if not fibrillating:
+                out.p_wave(float(t))
+            continue
         if plan.paced in {"atrial", "dual"}:
             out.spike(float(t) - 0.012, ventricular=False)
             out.p_wave(float(t))
@@ -371,7 +380,8 @@ def _paced(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
         out.beat(onset, ECTOPIC if ventricular else CONDUCTED)
     if plan.paced == "ventricular" and not fibrillating:
         for t in _regular(plan.atrial_rate_bpm, 0.03, end, rng):
-            out.p_wave(float(t))
+            if t >= own_until:
+                out.p_wave(float(t))
     return out
 
 

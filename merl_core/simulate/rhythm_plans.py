@@ -59,6 +59,7 @@ def ventricular_pacing(plan: Plan, rng: np.random.Generator) -> None:
     plan.paced = "ventricular"
     plan.rate_bpm = rng.uniform(58, 82)
     plan.atrial_rate_bpm = rng.uniform(62, 98)
+    plan.on_demand = bool(rng.random() < 0.2)
     if rng.random() < 0.3:
         plan.origin = "fibrillation"
 

@@ -7,6 +7,7 @@ import pytest
 
 from merl_core.simulate import SimulatedBatch, sample_findings, simulate
 from merl_core.simulate.findings import conflicting
+from merl_core.simulate.rhythm import CONDUCTED, Plan, schedule
 
 N = 40
 
@@ -90,6 +91,16 @@ def test_stimulated_ventricles_under_fibrillating_atria_are_stated_with_them() -
     fibrillates = stating(batch, "atrial-fibrillation")
     assert 0 < fibrillates.sum() < N
     assert stating(batch, "ventricular-paced-rhythm").all()
+
+
+def test_a_pacemaker_on_demand_leaves_the_first_beats_to_the_heart() -> None:
+    rng = np.random.default_rng(2)
+    one = schedule(Plan(70, 0.16, paced="ventricular", on_demand=True), 10, rng)
+    forms = np.array(one.v_form)
+    own = int((forms == CONDUCTED).sum())
+    assert 3 < own < len(forms) - 3
+    assert (forms[:own] == CONDUCTED).all()
+    assert min(one.spike_time) > one.v_time[own - 1]
 
 
 @pytest.mark.parametrize("wave", ["u-wave", "inverted-u-wave", "osborn-wave"])
