@@ -131,13 +131,13 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("atrial-bigeminy", "atrial_ectopy", 0.25, r.ectopy("atrial_bigeminy"), implies=("atrial-premature-complex",)),
     Finding("atrial-trigeminy", "atrial_ectopy", 0.2, r.ectopy("atrial_trigeminy"), implies=("atrial-premature-complex",)),
     # --- conduction within the ventricles
-    Finding("complete-right-bundle-branch-block", "conduction", 1.1, source=c.right_bundle_branch_block, surface=s.right_bundle_near_field(0.25, 0.8), excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
-    Finding("complete-left-bundle-branch-block", "conduction", 1.1, source=c.left_bundle_branch_block, surface=s.left_bundle_near_field, excludes=_WIDE),
+    Finding("complete-right-bundle-branch-block", "conduction", 1.4, source=c.right_bundle_branch_block, surface=s.right_bundle_near_field(0.25, 0.8), excludes=frozenset({"axis", "pattern"})),
+    Finding("complete-left-bundle-branch-block", "conduction", 1.5, source=c.left_bundle_branch_block, surface=s.left_bundle_near_field, excludes=_WIDE),
     Finding("incomplete-left-bundle-branch-block", "conduction", 0.35, source=c.incomplete_left_bundle_branch_block, excludes=_WIDE),
     Finding("left-anterior-fascicular-block", "conduction", 1.2, source=c.left_anterior_fascicular_block, excludes=frozenset({"axis", "pattern", "right-ventricular-hypertrophy"})),
     Finding("left-posterior-fascicular-block", "conduction", 0.35, source=c.left_posterior_fascicular_block, excludes=frozenset({"axis", "pattern", "hypertrophy"})),
     Finding("bifascicular-block", "conduction", 0.35, source=c.bifascicular_block, surface=s.right_bundle_near_field(0.25, 0.8), implies=("complete-right-bundle-branch-block", "left-anterior-fascicular-block"), excludes=frozenset({"axis", "pattern", "hypertrophy"})),
-    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=c.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.07, 0.30), excludes=frozenset({"pattern", "right-ventricular-hypertrophy", "axis"})),
+    Finding("incomplete-right-bundle-branch-block", "conduction", 1.2, source=c.incomplete_right_bundle_branch_block, surface=s.right_bundle_near_field(0.07, 0.30), excludes=frozenset({"axis", "pattern"})),
     Finding("intraventricular-conduction-disturbance", "conduction", 0.8, source=c.intraventricular_delay, excludes=frozenset({"axis", "pattern"})),
     Finding("wolff-parkinson-white-left", "conduction", 0.35, source=c.left_pathway, excludes=_WIDE | {"av"}),
     Finding("wolff-parkinson-white-right", "conduction", 0.35, source=c.right_pathway, excludes=_WIDE | {"av"}),
@@ -170,7 +170,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("dextrocardia", "pattern", 0.12, source=m.dextrocardia, excludes=_ST_OWN | {"axis", "hypertrophy", "conduction"}),
     Finding("limb-lead-reversal", "technical", 1.0, excludes=frozenset({"axis", "pattern", "infarction", "ischemia", "hypertrophy", "conduction"})),
     # --- repolarisation
-    Finding("nonspecific-st-t-change", "repolarization", 0.7, surface=s.st_shift(-0.08, -0.025)),
+    Finding("nonspecific-st-t-change", "repolarization", 0.7, implies=("nonspecific-st-change", "nonspecific-t-wave-change")),
     Finding("nonspecific-st-change", "repolarization", 0.7, surface=s.st_shift(-0.09, -0.03)),
     Finding("nonspecific-t-wave-change", "repolarization", 0.8, surface=s.t_change(0.0, 0.5, 0.0, 0.05)),
     Finding("nondiagnostic-t-abnormality", "repolarization", 1.1, surface=s.t_change(0.0, 0.5, 0.0, 0.05)),
@@ -213,7 +213,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("subendocardial-injury-inferolateral", "ischemia", 0.25, surface=inf.subendocardial_injury("inferolateral")),
     Finding("nstemi-pattern", "ischemia", 0.25, surface=inf.subendocardial_injury("diffuse")),
     # --- infarction
-    Finding("ventricular-aneurysm", "infarction", 0.25, surface=inf.aneurysm, implies=("q-wave", "st-elevation"), excludes=_ST_OWN),
+    Finding("ventricular-aneurysm", "infarction", 0.25, surface=inf.aneurysm, implies=("q-wave", "st-elevation", "anteroseptal-myocardial-infarction", "old-myocardial-infarction"), excludes=_ST_OWN),
     Finding("q-wave", "infarction", 0.6, surface=inf.pathological_q),
     # --- signal quality
     Finding("baseline-wander", "quality", 1.0),
@@ -225,7 +225,7 @@ _ITEMS: tuple[Finding, ...] = (
 TERRITORY_OF: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
         "anterior-myocardial-infarction": ("anterior", 1.0),
-        "anteroseptal-myocardial-infarction": ("anteroseptal", 1.4),
+        "anteroseptal-myocardial-infarction": ("anteroseptal", 1.9),
         "anterolateral-myocardial-infarction": ("anterolateral", 0.7),
         "septal-myocardial-infarction": ("septal", 0.4),
         "extensive-anterior-myocardial-infarction": ("extensive", 0.3),
@@ -274,10 +274,15 @@ _ANTERIOR = (
     "anteroseptal-myocardial-infarction",
     "anterolateral-myocardial-infarction",
 )
+_INFERIOR = ("inferior-myocardial-infarction", "inferolateral-myocardial-infarction")
 _TOGETHER = {
     frozenset({"complete-right-bundle-branch-block", "left-posterior-fascicular-block"}),
     frozenset({"incomplete-right-bundle-branch-block", "left-anterior-fascicular-block"}),
-    *(frozenset({"inferior-myocardial-infarction", name}) for name in _ANTERIOR),
+    *(frozenset({low, front}) for low in _INFERIOR for front in _ANTERIOR),
+    frozenset({"anteroseptal-myocardial-infarction", "anterolateral-myocardial-infarction"}),
+    frozenset({"anteroseptal-myocardial-infarction", "lateral-myocardial-infarction"}),
+    frozenset({"inferior-ischemia", "anterolateral-ischemia"}),
+    frozenset({"nonspecific-t-wave-change", "nondiagnostic-t-abnormality"}),
     frozenset({"low-t-wave", "st-depression"}),
 }
 """Pairs of one family that a heart may show at once."""

@@ -162,10 +162,9 @@ def subendocardial_injury(territory: str) -> Effect:
 
 
 def aneurysm(h: Hearts, rows: Rows, rng: np.random.Generator) -> None:
-    """QS in V1 to V4 with ST still raised and T shallowly inverted."""
+    """ST still raised and T shallowly inverted over an old anteroseptal infarction."""
     n = len(rows)
     pattern = varied(h, rows, "anteroseptal", rng)
-    _necrosis(h, rows, pattern, rng.uniform(0.85, 1.0, n), np.ones(n))
     h.st[rows, 0] += pattern * rng.uniform(0.13, 0.26, (n, 1)).astype(np.float32)
     _invert_t(h, rows, pattern, rng.uniform(0.03, 0.2, n), np.ones(n))
 
