@@ -102,12 +102,18 @@ def targets_from_ptbxl(data: PtbXl, vocabulary: Vocabulary) -> Targets:
     A statement holds with all its ancestors. A statement that PTB-XL knows and that is not made
     counts as absent; concepts outside its vocabulary are unknown. The published super- and
     subclasses decide about the group concepts they name; where they and the ancestors disagree
-    the group is unknown. Voltages are unknown where the source has lost them.
+    the group is unknown. Voltages are unknown where the source has lost them, and all rhythms where
+    no rhythm at all is stated.
     """
     known = vocabulary.with_ancestors(set(vocabulary.by_scp_code.values())) - _UNSTATED
     targets = np.full((len(data), len(vocabulary)), np.nan, dtype=np.float32)
     targets[:, [vocabulary.index[k] for k in known]] = 0
     groups = _group_columns(vocabulary)
+    rhythms = {
+        label.code: _local(label.concept_ids[0]) for label in label_set("ptbxl_rhythm").labels
+    }
+    above = vocabulary.with_ancestors(set(rhythms.values()) & set(vocabulary.index)) - _UNSTATED
+    rhythm_columns = [vocabulary.index[local] for local in sorted(above)]
     for i, row in enumerate(targets):
         codes = data.scp_codes[i] | data.forms[i] | data.rhythms[i] | data.subclasses[i]
         stated = {vocabulary.by_scp_code[c] for c in codes if c in vocabulary.by_scp_code}
@@ -115,6 +121,8 @@ def targets_from_ptbxl(data: PtbXl, vocabulary: Vocabulary) -> Targets:
         row[[vocabulary.index[p] for p in positive]] = 1
         _apply_groups(row, groups["ptbxl_super"], data.superclasses[i])
         _apply_axis(row, vocabulary, data.axes[i])
+        if codes.isdisjoint(rhythms):
+            row[rhythm_columns] = np.where(row[rhythm_columns] == 0, np.nan, row[rhythm_columns])
         if not data.has_voltage[i]:
             for local in _VOLTAGE:
                 if local in vocabulary.index:

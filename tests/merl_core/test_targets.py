@@ -70,6 +70,13 @@ def test_lost_voltages_make_voltage_statements_unknown(vocabulary: Vocabulary) -
     assert np.isnan(value(data, vocabulary, "low-qrs-voltage"))
 
 
+def test_where_no_rhythm_is_stated_none_is_known_to_be_absent(vocabulary: Vocabulary) -> None:
+    assert np.isnan(value(recording({"LVH"}, {"HYP"}), vocabulary, "sinus-rhythm"))
+    assert np.isnan(value(recording({"PVC"}, {"CD"}), vocabulary, "atrial-fibrillation"))
+    assert value(recording({"PVC"}, {"CD"}), vocabulary, "premature-complex") == 1
+    assert value(recording({"LVH", "SR"}, {"HYP"}), vocabulary, "atrial-fibrillation") == 0
+
+
 def test_the_stated_axis_is_used(vocabulary: Vocabulary) -> None:
     data = recording({"SR"}, set(), axis="LAD")
     assert value(data, vocabulary, "left-axis-deviation") == 1
