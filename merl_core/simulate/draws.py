@@ -64,6 +64,7 @@ _COMPANIONS = (
     ("low-t-wave", "st-depression", 0.35),
     ("st-depression", "low-t-wave", 0.2),
     ("digitalis-effect", "atrial-fibrillation", 0.4),
+    ("digitalis-effect", "low-t-wave", 0.3),
 )
 """What often comes with a finding: the pair, and the chance.
 

@@ -284,6 +284,7 @@ _TOGETHER = {
     frozenset({"inferior-ischemia", "anterolateral-ischemia"}),
     frozenset({"nonspecific-t-wave-change", "nondiagnostic-t-abnormality"}),
     frozenset({"low-t-wave", "st-depression"}),
+    frozenset({"low-t-wave", "digitalis-effect"}),
 }
 """Pairs of one family that a heart may show at once."""
 
