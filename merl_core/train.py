@@ -61,7 +61,9 @@ class _Training:
         self.limit_s = math.inf if max_minutes is None else 60 * max_minutes
         self.members: list[MerlModel] = []
         self.step, self.n_updates, self.seconds = 0, 0, 0.0
-        """Updates of this member and of all so far; seconds of this member before a resume."""
+        """Updates of this member and of all so far; seconds of this member."""
+        self.finished_s = 0.0
+        """Seconds of the finished members."""
 
     def fit(self) -> DualEncoder:
         trainer = self._resume()
@@ -96,8 +98,9 @@ class _Training:
         if config.text_stage is not None:
             self._adapt_texts(trainer, config.text_stage)
         self.members.append(trainer.average.eval())
-        self._save_checkpoint()
+        self.finished_s += self.seconds
         self.step, self.seconds = 0, 0.0
+        self._save_checkpoint()
         self._save_state(None)
 
     def _adapt_texts(self, trainer: StatementTrainer, stage: TextStage) -> None:
@@ -139,6 +142,7 @@ class _Training:
                 "step": self.n_updates,
                 "member_step": self.step,
                 "seconds": self.seconds,
+                "finished_s": self.finished_s,
                 "trainer": None if trainer is None else trainer.state(),
             }
         )
@@ -156,7 +160,7 @@ class _Training:
                 member.load_state_dict(weights)
                 self.members.append(member.requires_grad_(False).eval())
             self.n_updates, self.step = state["step"], state["member_step"]
-            self.seconds = state["seconds"]
+            self.seconds, self.finished_s = state["seconds"], state["finished_s"]
             if state["trainer"] is not None:
                 trainer = self._new_trainer()
                 trainer.load_state(state["trainer"])
@@ -168,7 +172,7 @@ class _Training:
         """Write the members so far as one checkpoint."""
         config, corpus = self.config, self.corpus
         model = join_models(self.members)
-        result: dict[str, Any] = {"members": len(self.members), "seconds": round(self.seconds)}
+        result: dict[str, Any] = {"members": len(self.members), "seconds": round(self.finished_s)}
         result |= self._validate(model)
         logger.info("%s", json.dumps(result))
         training = {

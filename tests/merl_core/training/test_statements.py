@@ -1,5 +1,6 @@
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -73,6 +75,20 @@ class Interrupted(RunFolder):
             raise KeyboardInterrupt
         self.rows_left -= 1
         super().log(row)
+
+
+def test_a_checkpoint_says_how_long_all_of_its_members_took(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr("merl_core.train.time", clock)
+    train(SETUP.RECIPE, corpus, RunFolder(tmp_path / "tiny"))
+    rows = map(json.loads, (tmp_path / "tiny" / "metrics.jsonl").read_text().splitlines())
+    last = {row["member"]: row["seconds"] for row in rows}
+    assert len(last) == 2
+    described = json.loads((tmp_path / "tiny" / "tiny" / "config.json").read_text())
+    assert described["training"]["result"]["seconds"] == sum(last.values()) > 0
 
 
 def test_a_run_folder_says_what_was_run_on_what(unbroken: Path) -> None:
