@@ -8,16 +8,12 @@ alone, with 95 % intervals over patients. Of `merl-sim` folds 1 to 9, of `merl-b
 few have both. Prints a table and writes `benchmarks/results/companions.json`.
 """
 
-import argparse
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import torch
 
-from benchmarks.measured_statements import CHECKPOINTS, auroc_by_name, cell
-from benchmarks.opposites import unseen_recordings
+from benchmarks.patients import Rows, auroc_by_name, measure_both, unseen_recordings
 from merl_core.engine import Engine
 from merl_core.evaluate import encode_signals
 from merl_core.targets import load_vocabulary, targets_from_ptbxl
@@ -41,7 +37,7 @@ PAIRS: Final = (
 """A finding and its companion."""
 
 
-def measure(name: str, folder: Path) -> dict[str, dict[str, Any]]:
+def measure(name: str, folder: Path) -> Rows:
     """Return how a bundled checkpoint recognises each finding with its companion and without."""
     engine, vocabulary = Engine(name, device="cpu"), load_vocabulary()
     data = unseen_recordings(name, folder)
@@ -63,14 +59,7 @@ def measure(name: str, folder: Path) -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Measure both bundled checkpoints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    folder = parser.parse_args().data
-    torch.set_num_threads(1)
-    found = {name: measure(name, folder) for name in CHECKPOINTS}
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    for text in found["merl-sim"]:
-        print(f"| {text} | " + " | ".join(cell(found[n].get(text)) for n in CHECKPOINTS) + " |")
+    measure_both(__doc__, measure, RESULTS)
 
 
 if __name__ == "__main__":

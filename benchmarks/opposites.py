@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from merl_core.datasets.ptbxl import FS, PtbXl
+from benchmarks.patients import unseen_recordings
+from merl_core.datasets.ptbxl import FS
 from merl_core.engine import Engine
 from merl_core.evaluate import MIN_POSITIVES, encode_signals
 from merl_core.measured_statements import measure_mean_beats
 from merl_core.metrics import auroc
 from merl_core.sensitivity import simulated_features
 from merl_core.targets import load_vocabulary, targets_from_ptbxl
-from merl_core.training_data import VALIDATION_FOLD, load_real
 
 RESULTS = Path(__file__).parent / "results" / "opposites.json"
 N_RECORDS: Final = 200
@@ -74,11 +74,6 @@ def measured_axes(signals: NDArray[np.float32]) -> NDArray[np.float64]:
     area, height = measured["area_axis_deg"], measured["qrs_axis_deg"]
     differ = np.abs((area - height + 180) % 360 - 180)
     return np.where(differ < 25, area, np.nan)
-
-
-def unseen_recordings(name: str, folder: Path) -> PtbXl:
-    """Return the recordings below a folder that no training of a bundled checkpoint saw."""
-    return load_real(folder, range(1, 10) if name == "merl-sim" else [VALIDATION_FOLD])
 
 
 def measure(name: str, folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from merl_core.simulate import SimulatedBatch, sample_findings, simulate
 from merl_core.simulate.findings import conflicting
 from merl_core.simulate.rhythm import CONDUCTED, Plan, schedule
+from merl_core.simulate.rhythm_plans import ectopy
 
 N = 40
 
@@ -66,9 +67,21 @@ def test_a_first_degree_block_may_come_with_a_fast_sinus_rhythm() -> None:
 
 
 def test_premature_beats_leave_a_sinus_arrhythmia_irregular() -> None:
+    uneven, even = (Plan(70, 0.16, variability=v) for v in (0.09, 0.05))
+    for plan in (uneven, even):
+        ectopy("pvc")(plan, np.random.default_rng(0))
+    assert uneven.variability == 0.09
+    assert even.variability <= 0.03
     batch = together("sinus-arrhythmia", "ventricular-premature-complex")
     assert stating(batch, "sinus-arrhythmia").all()
-    assert stating(batch, "ventricular-premature-complex").all()
+
+
+def test_a_plain_sinus_rhythm_that_varies_enough_is_stated_as_an_arrhythmia(
+    drawn: SimulatedBatch,
+) -> None:
+    uneven = drawn.measurements["rr_range_s"] > 0.12
+    assert uneven.sum() > 50
+    assert stating(drawn, "sinus-arrhythmia")[uneven].all()
 
 
 def test_right_bundle_and_left_posterior_block_together_are_a_bifascicular_block() -> None:
