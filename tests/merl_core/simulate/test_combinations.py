@@ -35,9 +35,8 @@ def stating(batch: SimulatedBatch, finding: str) -> np.ndarray:
     ],
 )
 def test_a_complete_bundle_branch_block_is_wide_beside_anything_else(other: str) -> None:
-    assert (
-        together("complete-right-bundle-branch-block", other).measurements["qrs_ms"] > 120
-    ).all()
+    batch = together("complete-right-bundle-branch-block", other)
+    assert (batch.measurements["qrs_ms"] > 120).all()
 
 
 @pytest.mark.parametrize(
