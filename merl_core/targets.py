@@ -108,18 +108,15 @@ def targets_from_ptbxl(data: PtbXl, vocabulary: Vocabulary) -> Targets:
     known = vocabulary.with_ancestors(set(vocabulary.by_scp_code.values())) - _UNSTATED
     targets = np.full((len(data), len(vocabulary)), np.nan, dtype=np.float32)
     targets[:, [vocabulary.index[k] for k in known]] = 0
-    groups = _group_columns(vocabulary)
-    rhythms = {
-        label.code: _local(label.concept_ids[0]) for label in label_set("ptbxl_rhythm").labels
-    }
-    above = vocabulary.with_ancestors(set(rhythms.values()) & set(vocabulary.index)) - _UNSTATED
+    groups, rhythms = (_label_columns(n, vocabulary) for n in ("ptbxl_super", "ptbxl_rhythm"))
+    above = vocabulary.with_ancestors(vocabulary.ids[c] for c in rhythms.values()) - _UNSTATED
     rhythm_columns = [vocabulary.index[local] for local in sorted(above)]
     for i, row in enumerate(targets):
         codes = data.scp_codes[i] | data.forms[i] | data.rhythms[i] | data.subclasses[i]
         stated = {vocabulary.by_scp_code[c] for c in codes if c in vocabulary.by_scp_code}
         positive = vocabulary.with_ancestors(stated)
         row[[vocabulary.index[p] for p in positive]] = 1
-        _apply_groups(row, groups["ptbxl_super"], data.superclasses[i])
+        _apply_groups(row, groups, data.superclasses[i])
         _apply_axis(row, vocabulary, data.axes[i])
         if codes.isdisjoint(rhythms):
             row[rhythm_columns] = np.where(row[rhythm_columns] == 0, np.nan, row[rhythm_columns])
@@ -203,15 +200,11 @@ def confusable_pairs(vocabulary: Vocabulary) -> NDArray[np.bool_]:
     return out
 
 
-def _group_columns(vocabulary: Vocabulary) -> dict[str, dict[str, int]]:
-    columns: dict[str, dict[str, int]] = {}
-    for name in ("ptbxl_super",):
-        columns[name] = {}
-        for label in label_set(name).labels:
-            local = _local(label.concept_ids[0])
-            if local in vocabulary.index:
-                columns[name][label.code] = vocabulary.index[local]
-    return columns
+def _label_columns(name: str, vocabulary: Vocabulary) -> dict[str, int]:
+    """Return the column of each label of a set, by its code, where the vocabulary has it."""
+    local_ids = {label.code: _local(label.concept_ids[0]) for label in label_set(name).labels}
+    index = vocabulary.index
+    return {code: index[local] for code, local in local_ids.items() if local in index}
 
 
 def _apply_groups(row: Targets, columns: Mapping[str, int], stated: Collection[str]) -> None:

@@ -32,6 +32,8 @@ class Finding:
     """Findings that are stated with it."""
     excludes: frozenset[str] = frozenset()
     """Families, or ids, that do not go with it."""
+    needs_sinus: bool = False
+    """Whether it slows or hastens the sinus node, so that no other rhythm goes with it."""
 
 
 _WIDE = frozenset(
@@ -49,33 +51,17 @@ _DROPPED_BEATS = frozenset(
         "third-degree-av-block",
     }
 )
-_NOT_SINUS = frozenset(
+_SINUS = frozenset(
     {
-        "atrial-fibrillation",
-        "atrial-fibrillation-rapid",
-        "atrial-flutter",
-        "supraventricular-tachycardia",
-        "paroxysmal-supraventricular-tachycardia",
-        "avnrt",
-        "avrt",
-        "atrial-tachycardia",
-        "multifocal-atrial-tachycardia",
-        "ectopic-atrial-rhythm",
-        "wandering-atrial-pacemaker",
-        "junctional-rhythm",
-        "accelerated-junctional-rhythm",
-        "junctional-tachycardia",
-        "idioventricular-rhythm",
-        "accelerated-idioventricular-rhythm",
-        "ventricular-tachycardia",
-        "ventricular-fibrillation",
-        "torsades-de-pointes",
-        "atrial-paced-rhythm",
-        "ventricular-paced-rhythm",
-        "dual-chamber-paced-rhythm",
+        "sinus-rhythm",
+        "sinus-bradycardia",
+        "sinus-tachycardia",
+        "sinus-arrhythmia",
+        "sinus-pause",
+        "sinoatrial-block",
     }
 )
-"""Rhythms that do not go with what slows or hastens the sinus node."""
+"""Rhythms of the sinus node."""
 
 _ITEMS: tuple[Finding, ...] = (
     Finding("normal-ecg", "normal", excludes=_ALONE | {"technical"}),
@@ -166,7 +152,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("poor-r-wave-progression", "pattern", 0.9, surface=s.poor_r_progression, excludes=frozenset({"infarction"})),
     Finding("s1s2s3-pattern", "pattern", 0.25, source=m.s1s2s3),
     Finding("s1q3t3-pattern", "pattern", 0.2, source=m.s1q3t3, excludes=_ST_OWN),
-    Finding("pulmonary-embolism-pattern", "pattern", 0.15, r.rhythm("sinus", (98, 130), pr_s=(0.12, 0.16)), m.pulmonary_embolism, implies=("s1q3t3-pattern",), excludes=_ST_OWN | _NOT_SINUS | {"conduction", "av", "ectopy", "atrial_ectopy"}),
+    Finding("pulmonary-embolism-pattern", "pattern", 0.15, r.rhythm("sinus", (98, 130), pr_s=(0.12, 0.16)), m.pulmonary_embolism, implies=("s1q3t3-pattern",), excludes=_ST_OWN | {"conduction", "av", "ectopy", "atrial_ectopy"}, needs_sinus=True),
     Finding("dextrocardia", "pattern", 0.12, source=m.dextrocardia, excludes=_ST_OWN | {"axis", "hypertrophy", "conduction"}),
     Finding("limb-lead-reversal", "technical", 1.0, excludes=frozenset({"axis", "pattern", "infarction", "ischemia", "hypertrophy", "conduction"})),
     # --- repolarisation
@@ -179,8 +165,8 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("t-wave-inversion", "repolarization", 1.0, surface=s.t_change(0.0, 0.15, 0.08, 0.38)),
     Finding("tall-t-wave", "repolarization", 0.6, surface=s.tall_t),
     Finding("biphasic-t-wave", "repolarization", 0.4, surface=s.biphasic_t),
-    Finding("u-wave", "repolarization", 0.25, r.rhythm("sinus", (50, 72)), surface=s.u_wave, excludes=_NOT_SINUS),
-    Finding("inverted-u-wave", "repolarization", 0.08, r.rhythm("sinus", (50, 72)), surface=s.inverted_u, excludes=_NOT_SINUS),
+    Finding("u-wave", "repolarization", 0.25, r.rhythm("sinus", (50, 72)), surface=s.u_wave, needs_sinus=True),
+    Finding("inverted-u-wave", "repolarization", 0.08, r.rhythm("sinus", (50, 72)), surface=s.inverted_u, needs_sinus=True),
     Finding("st-depression", "repolarization", 1.0, surface=s.st_shift(-0.20, -0.075)),
     Finding("st-elevation", "repolarization", 0.5, surface=s.st_shift(0.14, 0.30)),
     Finding("early-repolarization", "repolarization", 0.7, surface=s.early_repolarization, excludes=frozenset({"conduction"})),
@@ -188,7 +174,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("digitalis-effect", "repolarization", 0.6, surface=s.digitalis),
     Finding("hyperkalemia", "repolarization", 0.45, surface=s.hyperkalemia),
     Finding("hypokalemia", "repolarization", 0.45, surface=s.hypokalemia),
-    Finding("osborn-wave", "repolarization", 0.08, r.rhythm("sinus", (40, 58)), surface=s.osborn, excludes=_NOT_SINUS),
+    Finding("osborn-wave", "repolarization", 0.08, r.rhythm("sinus", (40, 58)), surface=s.osborn, needs_sinus=True),
     Finding("takotsubo-pattern", "repolarization", 0.1, surface=s.takotsubo),
     Finding("cns-pattern", "repolarization", 0.08, surface=s.cerebral_t),
     Finding("de-winter-pattern", "repolarization", 0.1, surface=s.de_winter),
@@ -300,7 +286,13 @@ def conflicting(first: str, second: str) -> bool:
         return False
     if a.family == b.family and a.family not in _SHARED_FAMILIES:
         return True
+    if _displaces_sinus(a, b) or _displaces_sinus(b, a):
+        return True
     return bool({b.id, b.family} & a.excludes or {a.id, a.family} & b.excludes)
+
+
+def _displaces_sinus(rhythm: Finding, other: Finding) -> bool:
+    return other.needs_sinus and rhythm.family == "rhythm" and rhythm.id not in _SINUS
 
 
 def check_findings(findings: Sequence[str]) -> None:
