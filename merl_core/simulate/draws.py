@@ -63,6 +63,8 @@ _COMPANIONS = (
     ("nondiagnostic-t-abnormality", "nonspecific-t-wave-change", 0.3),
     ("low-t-wave", "st-depression", 0.35),
     ("st-depression", "low-t-wave", 0.2),
+    ("st-depression", "nondiagnostic-t-abnormality", 0.2),
+    ("t-wave-inversion", "st-depression", 0.2),
     ("digitalis-effect", "atrial-fibrillation", 0.4),
     ("digitalis-effect", "low-t-wave", 0.3),
 )

@@ -41,6 +41,12 @@ _WIDE = frozenset(
 )
 _NO_P = frozenset({"atrial", "av", "atrial_ectopy"})
 _ALONE = _WIDE | _NO_P | {"conduction", "ectopy", "interval"}
+_INTERPOLATED = "interpolated-ventricular-premature-complex"
+_STIMULATED = _ALONE - {"ectopy"} | {
+    _INTERPOLATED,
+    "multifocal-ventricular-premature-complexes",
+    "r-on-t",
+}
 _ST_OWN = frozenset({"infarction", "ischemia", "repolarization"})
 _DROPPED_BEATS = frozenset(
     {
@@ -62,6 +68,8 @@ _SINUS = frozenset(
     }
 )
 """Rhythms of the sinus node."""
+_FAST = frozenset({"sinus-tachycardia"})
+_SLOW = frozenset({"sinus-bradycardia", "sinus-pause", "sinoatrial-block"})
 
 _ITEMS: tuple[Finding, ...] = (
     Finding("normal-ecg", "normal", excludes=_ALONE | {"technical"}),
@@ -72,9 +80,9 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("sinus-arrhythmia", "rhythm", 1.6, r.rhythm("sinus", (50, 95), variability=0.085), excludes=_DROPPED_BEATS),
     Finding("sinus-pause", "rhythm", 0.15, r.rhythm("pause", (48, 80)), excludes=frozenset({"av", "ectopy"})),
     Finding("sinoatrial-block", "rhythm", 0.12, r.rhythm("sinus_block", (50, 80), variability=0.008), excludes=frozenset({"av", "ectopy"})),
-    Finding("atrial-fibrillation", "rhythm", 1.7, r.rhythm("fibrillation", (50, 99)), excludes=_NO_P),
-    Finding("atrial-fibrillation-rapid", "rhythm", 0.7, r.rhythm("fibrillation", (104, 160)), excludes=_NO_P | {"ectopy"}),
-    Finding("atrial-flutter", "rhythm", 1.0, r.flutter, excludes=_NO_P | {"ectopy"}),
+    Finding("atrial-fibrillation", "rhythm", 1.7, r.rhythm("fibrillation", (50, 99)), excludes=_NO_P | {_INTERPOLATED}),
+    Finding("atrial-fibrillation-rapid", "rhythm", 0.7, r.rhythm("fibrillation", (104, 160)), excludes=_NO_P | {_INTERPOLATED}),
+    Finding("atrial-flutter", "rhythm", 1.0, r.flutter, excludes=_NO_P | {_INTERPOLATED}),
     Finding("supraventricular-tachycardia", "rhythm", 0.7, r.rhythm("reentry", (150, 220), pr_s=(0.03, 0.14)), excludes=_NO_P | {"ectopy"}),
     Finding("paroxysmal-supraventricular-tachycardia", "rhythm", 0.25, r.paroxysmal, excludes=_NO_P | {"ectopy"}),
     Finding("avnrt", "rhythm", 0.12, r.rhythm("reentry", (150, 210), pr_s=(0.02, 0.06)), excludes=_NO_P | {"ectopy"}),
@@ -92,8 +100,8 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("ventricular-fibrillation", "rhythm", 0.08, r.rhythm("chaos"), excludes=_ALONE),
     Finding("torsades-de-pointes", "rhythm", 0.06, r.rhythm("chaos"), excludes=_ALONE),
     Finding("atrial-paced-rhythm", "rhythm", 0.25, r.rhythm("sinus", (60, 80), paced="atrial"), excludes=frozenset({"av", "ectopy"})),
-    Finding("ventricular-paced-rhythm", "rhythm", 0.6, r.ventricular_pacing, source=m.paced_form, excludes=_ALONE),
-    Finding("dual-chamber-paced-rhythm", "rhythm", 0.5, r.rhythm("sinus", (59, 82), paced="dual", pr_s=(0.14, 0.2)), source=m.paced_form, excludes=_ALONE),
+    Finding("ventricular-paced-rhythm", "rhythm", 0.6, r.ventricular_pacing, source=m.paced_form, excludes=_STIMULATED),
+    Finding("dual-chamber-paced-rhythm", "rhythm", 0.5, r.dual_chamber_pacing, source=m.paced_form, excludes=_STIMULATED),
     # --- conduction from atria to ventricles
     Finding("first-degree-av-block", "av", 1.8, r.not_faster_than(118), m.first_degree_block),
     Finding("short-pr-interval", "av", 0.5, source=m.pr_between(86, 117), excludes=frozenset({"left-atrial-enlargement", "biatrial-enlargement"})),
@@ -152,7 +160,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("poor-r-wave-progression", "pattern", 0.9, surface=s.poor_r_progression, excludes=frozenset({"infarction"})),
     Finding("s1s2s3-pattern", "pattern", 0.25, source=m.s1s2s3),
     Finding("s1q3t3-pattern", "pattern", 0.2, source=m.s1q3t3, excludes=_ST_OWN),
-    Finding("pulmonary-embolism-pattern", "pattern", 0.15, r.rhythm("sinus", (98, 130), pr_s=(0.12, 0.16)), m.pulmonary_embolism, implies=("s1q3t3-pattern",), excludes=_ST_OWN | {"conduction", "av", "ectopy", "atrial_ectopy"}, needs_sinus=True),
+    Finding("pulmonary-embolism-pattern", "pattern", 0.15, r.hastened_to((98, 130)), m.pulmonary_embolism, implies=("s1q3t3-pattern",), excludes=_ST_OWN | _SLOW | {"conduction", "av", "ectopy", "atrial_ectopy"}, needs_sinus=True),
     Finding("dextrocardia", "pattern", 0.12, source=m.dextrocardia, excludes=_ST_OWN | {"axis", "hypertrophy", "conduction"}),
     Finding("limb-lead-reversal", "technical", 1.0, excludes=frozenset({"axis", "pattern", "infarction", "ischemia", "hypertrophy", "conduction"})),
     # --- repolarisation
@@ -165,8 +173,8 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("t-wave-inversion", "repolarization", 1.0, surface=s.t_change(0.0, 0.15, 0.08, 0.38)),
     Finding("tall-t-wave", "repolarization", 0.6, surface=s.tall_t),
     Finding("biphasic-t-wave", "repolarization", 0.4, surface=s.biphasic_t),
-    Finding("u-wave", "repolarization", 0.25, r.rhythm("sinus", (50, 72)), surface=s.u_wave, needs_sinus=True),
-    Finding("inverted-u-wave", "repolarization", 0.08, r.rhythm("sinus", (50, 72)), surface=s.inverted_u, needs_sinus=True),
+    Finding("u-wave", "repolarization", 0.25, r.slowed_to((50, 72)), surface=s.u_wave, excludes=_FAST, needs_sinus=True),
+    Finding("inverted-u-wave", "repolarization", 0.08, r.slowed_to((50, 72)), surface=s.inverted_u, excludes=_FAST, needs_sinus=True),
     Finding("st-depression", "repolarization", 1.0, surface=s.st_shift(-0.20, -0.075)),
     Finding("st-elevation", "repolarization", 0.5, surface=s.st_shift(0.14, 0.30)),
     Finding("early-repolarization", "repolarization", 0.7, surface=s.early_repolarization, excludes=frozenset({"conduction"})),
@@ -174,7 +182,7 @@ _ITEMS: tuple[Finding, ...] = (
     Finding("digitalis-effect", "repolarization", 0.6, surface=s.digitalis),
     Finding("hyperkalemia", "repolarization", 0.45, surface=s.hyperkalemia),
     Finding("hypokalemia", "repolarization", 0.45, surface=s.hypokalemia),
-    Finding("osborn-wave", "repolarization", 0.08, r.rhythm("sinus", (40, 58)), surface=s.osborn, needs_sinus=True),
+    Finding("osborn-wave", "repolarization", 0.08, r.slowed_to((40, 58)), surface=s.osborn, excludes=_FAST, needs_sinus=True),
     Finding("takotsubo-pattern", "repolarization", 0.1, surface=s.takotsubo),
     Finding("cns-pattern", "repolarization", 0.08, surface=s.cerebral_t),
     Finding("de-winter-pattern", "repolarization", 0.1, surface=s.de_winter),
@@ -271,6 +279,8 @@ _TOGETHER = {
     frozenset({"nonspecific-t-wave-change", "nondiagnostic-t-abnormality"}),
     frozenset({"low-t-wave", "st-depression"}),
     frozenset({"low-t-wave", "digitalis-effect"}),
+    frozenset({"st-depression", "t-wave-inversion"}),
+    frozenset({"st-depression", "nondiagnostic-t-abnormality"}),
 }
 """Pairs of one family that a heart may show at once."""
 

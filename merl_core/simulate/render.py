@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.simulate import atrial_activity, waves
+from merl_core.simulate.beats import Plan, Schedule
 from merl_core.simulate.leads import Floats
-from merl_core.simulate.rhythm import Plan, Schedule
 
 _V_WINDOW_MS = (-60.0, 840.0)
 _P_WINDOW_MS = (-40.0, 420.0)

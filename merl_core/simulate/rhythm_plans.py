@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from merl_core.simulate.rhythm import Plan
+from merl_core.simulate.beats import Plan
 
 PlanEffect = Callable[[Plan, np.random.Generator], None]
 MOST_CALM: Final = 0.055
@@ -45,6 +45,26 @@ def rhythm(
     return effect
 
 
+def slowed_to(rate: tuple[float, float]) -> PlanEffect:
+    """Return the change of a plan faster than a range to a rate drawn from it."""
+
+    def effect(plan: Plan, rng: np.random.Generator) -> None:
+        if plan.rate_bpm > rate[1]:
+            plan.rate_bpm = rng.uniform(*rate)
+
+    return effect
+
+
+def hastened_to(rate: tuple[float, float]) -> PlanEffect:
+    """Return the change of a plan slower than a range to a rate drawn from it."""
+
+    def effect(plan: Plan, rng: np.random.Generator) -> None:
+        if plan.rate_bpm < rate[0]:
+            plan.rate_bpm = rng.uniform(*rate)
+
+    return effect
+
+
 def not_faster_than(rate_bpm: float) -> PlanEffect:
     """Return the change of a plan that bounds its rate."""
 
@@ -55,13 +75,24 @@ def not_faster_than(rate_bpm: float) -> PlanEffect:
 
 
 def ventricular_pacing(plan: Plan, rng: np.random.Generator) -> None:
-    """Stimulated ventricles under atria of their own rate, or fibrillating ones."""
+    """Stimulated ventricles that follow P waves or do not, or under fibrillating atria."""
     plan.paced = "ventricular"
     plan.rate_bpm = rng.uniform(58, 82)
     plan.atrial_rate_bpm = rng.uniform(62, 98)
     plan.on_demand = bool(rng.random() < 0.2)
     if rng.random() < 0.3:
         plan.origin = "fibrillation"
+    elif rng.random() < 0.4:
+        plan.tracks_atria = True
+        plan.pr_s = rng.uniform(0.12, 0.2)
+
+
+def dual_chamber_pacing(plan: Plan, rng: np.random.Generator) -> None:
+    """Stimulated atria, and ventricles after them."""
+    plan.paced = "dual"
+    plan.rate_bpm = rng.uniform(59, 82)
+    plan.pr_s = rng.uniform(0.14, 0.2)
+    plan.on_demand = bool(rng.random() < 0.2)
 
 
 def flutter(plan: Plan, rng: np.random.Generator) -> None:
@@ -98,7 +129,8 @@ def ectopy(kind: str) -> PlanEffect:
 
     def effect(plan: Plan, rng: np.random.Generator) -> None:
         plan.ectopy = (*plan.ectopy, kind)
-        plan.rate_bpm = min(plan.rate_bpm, 112)
+        if plan.origin == "sinus":
+            plan.rate_bpm = min(plan.rate_bpm, 112)
         if plan.variability <= MOST_CALM:
             plan.variability = min(plan.variability, 0.03)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from merl_core.criteria import Measurements, criteria_met
 from merl_core.simulate import noise, waves
+from merl_core.simulate.beats import ECTOPIC, Plan, Schedule
 from merl_core.simulate.draws import sample_findings
 from merl_core.simulate.findings import (
     COMBINED,
@@ -23,7 +24,7 @@ from merl_core.simulate.measure import measure
 from merl_core.simulate.morphology import make_ectopic_forms
 from merl_core.simulate.render import add_continuous, render_beats
 from merl_core.simulate.reports import STYLES, write_report
-from merl_core.simulate.rhythm import ECTOPIC, Plan, Schedule, schedule
+from merl_core.simulate.rhythm import schedule
 from merl_core.simulate.rhythm_plans import MOST_CALM
 from merl_core.simulate.statements import state_findings
 

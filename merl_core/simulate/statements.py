@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merl_core.criteria import has_long_qt, is_sinus_arrhythmia, not_stated_beside
+from merl_core.simulate.beats import Plan
 from merl_core.simulate.findings import FINDINGS
-from merl_core.simulate.rhythm import Plan
 from merl_core.simulate.waves import Hearts
 
 Measured = Mapping[str, NDArray[np.float64]]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from merl_core.simulate import SimulatedBatch, sample_findings, simulate
+from merl_core.simulate.beats import Plan
 from merl_core.simulate.findings import conflicting
-from merl_core.simulate.rhythm import CONDUCTED, Plan, schedule
 from merl_core.simulate.rhythm_plans import ectopy
 
 N = 40
@@ -105,14 +105,31 @@ def test_stimulated_ventricles_under_fibrillating_atria_are_stated_with_them() -
     assert stating(batch, "ventricular-paced-rhythm").all()
 
 
-def test_a_pacemaker_on_demand_leaves_the_first_beats_to_the_heart() -> None:
-    rng = np.random.default_rng(2)
-    one = schedule(Plan(70, 0.16, paced="ventricular", on_demand=True), 10, rng)
-    forms = np.array(one.v_form)
-    own = int((forms == CONDUCTED).sum())
-    assert 3 < own < len(forms) - 3
-    assert (forms[:own] == CONDUCTED).all()
-    assert min(one.spike_time) > one.v_time[own - 1]
+def test_a_u_wave_slows_a_rhythm_and_leaves_it_what_it_is() -> None:
+    batch = together("u-wave", "sinus-pause")
+    assert stating(batch, "sinus-pause").all()
+    one = together("u-wave", "third-degree-av-block").measurements["heart_rate_bpm"]
+    assert ((one > 25) & (one < 56)).all()
+    assert (together("u-wave").measurements["heart_rate_bpm"] < 75).all()
+
+
+def test_a_pattern_of_pulmonary_embolism_is_fast() -> None:
+    assert (together("pulmonary-embolism-pattern").measurements["heart_rate_bpm"] > 95).all()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rhythm"),
+    [
+        ("u-wave", "sinus-tachycardia"),
+        ("osborn-wave", "sinus-tachycardia"),
+        ("pulmonary-embolism-pattern", "sinus-bradycardia"),
+        ("pulmonary-embolism-pattern", "sinus-pause"),
+        ("ventricular-paced-rhythm", "r-on-t"),
+        ("atrial-flutter", "interpolated-ventricular-premature-complex"),
+    ],
+)
+def test_what_a_rhythm_cannot_show_is_refused_with_it(pattern: str, rhythm: str) -> None:
+    assert conflicting(pattern, rhythm)
 
 
 @pytest.mark.parametrize("wave", ["u-wave", "inverted-u-wave", "osborn-wave"])
@@ -135,6 +152,9 @@ def test_pre_excitation_is_stated_with_its_short_pr_interval() -> None:
         ("inferior-myocardial-infarction", "anterolateral-ischemia"),
         ("left-atrial-enlargement", "complete-right-bundle-branch-block"),
         ("intraventricular-conduction-disturbance", "left-ventricular-hypertrophy"),
+        ("ventricular-premature-complex", "ventricular-paced-rhythm"),
+        ("atrial-flutter", "ventricular-premature-complex"),
+        ("st-depression", "t-wave-inversion"),
     ],
 )
 def test_what_hospitals_see_together_is_drawn_together(one: str, other: str) -> None:

@@ -8,7 +8,6 @@ from merl_core.errors import MerlError
 from merl_core.simulate import FINDINGS, STATEMENTS, SimulatedBatch, sample_findings, simulate
 from merl_core.simulate.findings import check_findings, conflicting
 from merl_core.simulate.phrases import PHRASES
-from merl_core.simulate.rhythm import Plan, schedule
 
 I, II, III, AVR, AVL, AVF, V1, V2, V3, V4, V5, V6 = range(12)  # noqa: E741
 N = 24
@@ -228,61 +227,8 @@ def test_low_voltage_is_low() -> None:
     assert share((m["r_mv"][:, :6] + m["s_mv"][:, :6]).max(axis=1) < 0.7) > 0.9
 
 
-def test_atrial_fibrillation_is_irregular_without_p() -> None:
-    rng = np.random.default_rng(0)
-    one = schedule(Plan(80, 0.15, origin="fibrillation"), 10, rng)
-    assert np.std(np.diff(one.v_time)) / np.mean(np.diff(one.v_time)) > 0.12
-    assert one.p_time == []
-
-
-def test_third_degree_block_dissociates_atria_and_ventricles() -> None:
-    rng = np.random.default_rng(0)
-    plan = Plan(36, 0.15, conduction="complete", atrial_rate_bpm=88)
-    one = schedule(plan, 10, rng)
-    assert len(one.p_time) > 1.8 * len(one.v_time)
-    nearest = [min((v - p for v in one.v_time if v > p), default=0) for p in one.p_time[:-4]]
-    assert np.std(nearest) > 0.2
-
-
-def test_wenckebach_lengthens_pr_until_a_beat_fails() -> None:
-    rng = np.random.default_rng(1)
-    one = schedule(Plan(80, 0.16, conduction="wenckebach"), 10, rng)
-    assert len(one.p_time) > len(one.v_time)
-    pr = [v - max(p for p in one.p_time if p < v) for v in one.v_time]
-    assert max(pr) - min(pr) > 0.05
-
-
-def test_two_to_one_block_conducts_every_second_p() -> None:
-    one = schedule(Plan(90, 0.16, conduction="two_to_one"), 10, np.random.default_rng(1))
-    assert len(one.p_time) == pytest.approx(2 * len(one.v_time), abs=2)
-
-
-def test_bigeminy_alternates_and_premature_beats_come_early() -> None:
-    plan = Plan(70, 0.16, ectopy=("ventricular_bigeminy",))
-    one = schedule(plan, 10, np.random.default_rng(1))
-    inside = [form for t, form in zip(one.v_time, one.v_form, strict=True) if t > 0]
-    assert set(np.diff(inside)) <= {-1, 1}
-    early = [
-        b - a
-        for a, b, form in zip(one.v_time, one.v_time[1:], one.v_form[1:], strict=False)
-        if form
-    ]
-    assert max(early) < 0.8 * 60 / 70
-
-
-def test_flutter_is_conducted_in_whole_cycles() -> None:
-    plan = Plan(150, 0.1, origin="flutter", variability=0.0, atrial_rate_bpm=300)
-    one = schedule(plan, 10, np.random.default_rng(1))
-    np.testing.assert_allclose(np.diff(one.v_time), 0.4, atol=0.03)
-
-
 def test_lead_reversal_turns_lead_one_over() -> None:
     assert share(show("limb-lead-reversal").signals[:, I].mean(axis=1) < 0) > 0.8
-
-
-def test_paced_beats_follow_a_spike() -> None:
-    one = schedule(Plan(70, 0.16, paced="ventricular"), 10, np.random.default_rng(1))
-    np.testing.assert_allclose(np.array(one.v_time) - one.spike_time, 0.014, atol=1e-9)
 
 
 def test_reports_are_worded_in_the_style_asked_for() -> None:
