@@ -194,33 +194,38 @@ def _chaos(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
 
 def _paced(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
     out = Schedule()
-    ventricular = plan.paced in {"ventricular", "dual"}
-    fibrillating = plan.origin == "fibrillation"
     own_until = end * rng.uniform(0.25, 0.6) if plan.on_demand else -LEAD_IN_S
     times = regular_times(plan.rate_bpm, 0.002, end, rng)
     premature = ventricular_positions(plan, len(times), rng)
     coupling, shift, place = rng.uniform(0.50, 0.72), 0.0, 0
     for regular in times:
         t = float(regular) + shift
-        onset = t + plan.pr_s
-        own = t < own_until
-        if not own and plan.paced in {"atrial", "dual"}:
-            out.spike(t - 0.012, ventricular=False)
-        if plan.paced in {"atrial", "dual"} or plan.tracks_atria or (own and not fibrillating):
-            out.p_wave(t)
-        if not own and ventricular:
-            out.spike(onset - 0.014, ventricular=True)
-        out.beat(onset, ECTOPIC if ventricular and not own else CONDUCTED)
+        onset = _paced_cycle(plan, t, out, own=t < own_until)
         if place in premature:
             rr, kind = 60.0 / plan.rate_bpm, premature[place]
             place += insert_ventricular(kind, onset, rr, coupling, out, rng, form=ECTOPIC_2)
             shift += out.v_time[-1] - onset
         place += 1
-    if plan.paced == "ventricular" and not fibrillating and not plan.tracks_atria:
+    if plan.paced == "ventricular" and plan.origin != "fibrillation" and not plan.tracks_atria:
         for t in regular_times(plan.atrial_rate_bpm, 0.03, end, rng):
             if t >= own_until:
                 out.p_wave(float(t))
     return out
+
+
+def _paced_cycle(plan: Plan, t: float, out: Schedule, *, own: bool) -> float:
+    """Add atria at `t` and ventricles after them, the heart's `own` or not; return QRS onset."""
+    stimulates_atria = plan.paced in {"atrial", "dual"}
+    stimulates_ventricles = plan.paced in {"ventricular", "dual"} and not own
+    onset = t + plan.pr_s
+    if stimulates_atria and not own:
+        out.spike(t - 0.012, ventricular=False)
+    if stimulates_atria or plan.tracks_atria or (own and plan.origin != "fibrillation"):
+        out.p_wave(t)
+    if stimulates_ventricles:
+        out.spike(onset - 0.014, ventricular=True)
+    out.beat(onset, ECTOPIC if stimulates_ventricles else CONDUCTED)
+    return onset
 
 
 _BUILDERS = {
