@@ -19,12 +19,7 @@ from merl_core.simulate.beats import (
     Schedule,
     regular_times,
 )
-from merl_core.simulate.ectopy import (
-    conduct_between,
-    conduct_with_ectopy,
-    insert_ventricular,
-    ventricular_positions,
-)
+from merl_core.simulate.ectopy import VentricularEctopy, conduct_between, conduct_with_ectopy
 
 
 def schedule(plan: Plan, duration_s: float, rng: np.random.Generator) -> Schedule:
@@ -37,28 +32,21 @@ def schedule(plan: Plan, duration_s: float, rng: np.random.Generator) -> Schedul
 
 
 def _sinus(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
-    out = Schedule()
     atria = regular_times(plan.rate_bpm, plan.variability, end, rng)
-    form = SINUS
-    if plan.origin in {"atrial", "atrial_tachycardia"}:
-        form = ECTOPIC_P
+    if plan.origin == "pause":
+        gap_s = (60 / plan.rate_bpm) * rng.uniform(1.2, 2.0)
+        atria[_shown(atria, gap_s, end, rng) :] += gap_s
+    if plan.origin == "sinus_block":
+        atria = np.delete(atria, _shown(atria, 60 / plan.rate_bpm, end, rng))
+    if plan.conduction == "complete":
+        return _complete_block(plan, end, rng)
+    if plan.conduction != "all":
+        return _partial_block(plan, atria, rng)
+    form = ECTOPIC_P if plan.origin in {"atrial", "atrial_tachycardia"} else SINUS
     forms = [form] * len(atria)
     if plan.origin == "wandering":
         forms = [int(np.sin(i / 2.2) > 0) for i in range(len(atria))]
-    if plan.origin == "pause":
-        gap_s = (60 / plan.rate_bpm) * rng.uniform(1.2, 2.0)
-        atria = atria.copy()
-        atria[_shown(atria, gap_s, end, rng) :] += gap_s
-    if plan.origin == "sinus_block":
-        k = _shown(atria, 60 / plan.rate_bpm, end, rng)
-        keep = [i for i in range(len(atria)) if i != k]
-        atria, forms = atria[keep], [forms[i] for i in keep]
-    if plan.conduction == "complete":
-        return _complete_block(plan, atria, end, rng)
-    if plan.conduction != "all":
-        return _partial_block(plan, atria, rng)
-    conduct_with_ectopy(plan, list(atria), forms, out, rng)
-    return out
+    return conduct_with_ectopy(plan, list(atria), forms, rng)
 
 
 def _shown(atria: NDArray[np.float64], gap_s: float, end: float, rng: np.random.Generator) -> int:
@@ -68,9 +56,7 @@ def _shown(atria: NDArray[np.float64], gap_s: float, end: float, rng: np.random.
     return int(rng.choice(inside)) if len(inside) else len(atria) // 2
 
 
-def _complete_block(
-    plan: Plan, atria: NDArray[np.float64], end: float, rng: np.random.Generator
-) -> Schedule:
+def _complete_block(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
     out = Schedule()
     for t in regular_times(plan.atrial_rate_bpm, 0.02, end, rng):
         out.p_wave(float(t))
@@ -196,16 +182,13 @@ def _paced(plan: Plan, end: float, rng: np.random.Generator) -> Schedule:
     out = Schedule()
     own_until = end * rng.uniform(0.25, 0.6) if plan.on_demand else -LEAD_IN_S
     times = regular_times(plan.rate_bpm, 0.002, end, rng)
-    premature = ventricular_positions(plan, len(times), rng)
-    coupling, shift, place = rng.uniform(0.50, 0.72), 0.0, 0
+    premature = VentricularEctopy(plan, len(times), rng, form=ECTOPIC_2)
+    shift, place = 0.0, 0
     for regular in times:
         t = float(regular) + shift
         onset = _paced_cycle(plan, t, out, own=t < own_until)
-        if place in premature:
-            rr, kind = 60.0 / plan.rate_bpm, premature[place]
-            place += insert_ventricular(kind, onset, rr, coupling, out, rng, form=ECTOPIC_2)
-            shift += out.v_time[-1] - onset
-        place += 1
+        place += 1 + premature.follow(place, onset, out)
+        shift += out.v_time[-1] - onset
     if plan.paced == "ventricular" and plan.origin != "fibrillation" and not plan.tracks_atria:
         for t in regular_times(plan.atrial_rate_bpm, 0.03, end, rng):
             if t >= own_until:

@@ -73,6 +73,7 @@ def test_premature_beats_leave_a_sinus_arrhythmia_irregular() -> None:
     assert even.variability <= 0.03
     batch = together("sinus-arrhythmia", "ventricular-premature-complex")
     assert stating(batch, "sinus-arrhythmia").all()
+    assert stating(batch, "ventricular-premature-complex").all()
 
 
 def test_a_plain_sinus_rhythm_that_varies_enough_is_stated_as_an_arrhythmia(
