@@ -40,7 +40,7 @@ class VentricularEctopy:
     def __init__(
         self, plan: Plan, n: int, rng: np.random.Generator, *, form: int = ECTOPIC
     ) -> None:
-        self.after = _ventricular_positions(plan, n, rng)
+        self._after = _ventricular_positions(plan, n, rng)
         """After which beats one falls, and its kind."""
         self.coupling = rng.uniform(0.50, 0.72)
         """Of the RR interval, how long after a beat it comes."""
@@ -49,9 +49,9 @@ class VentricularEctopy:
 
     def follow(self, place: int, onset: float, out: Schedule) -> int:
         """Add what falls after beat `place`, QRS at `onset`; return how many beats fail for it."""
-        if place not in self.after:
+        if place not in self._after:
             return 0
-        kind, form, rr, rng = self.after[place], self._form, self.rr_s, self._rng
+        kind, form, rr, rng = self._after[place], self._form, self.rr_s, self._rng
         jitter = 1 + 0.015 * rng.normal()
         wait = max(0.34, self.coupling * rr * jitter)
         if kind == "r_on_t":
